@@ -1,0 +1,86 @@
+"""Scikit-learn estimators that find tidal disruption events in the light curves of transients.
+
+A public name, or a sub-package, is imported when it is first used: torch, skorch, scikit-learn,
+imbalanced-learn and nested-pandas together take seconds, which ``import sklearn_tde`` must not.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import (
+        datasets,
+        evaluation,
+        inspection,
+        light_curves,
+        neural_network,
+        pipelines,
+        preprocessing,
+    )
+    from .datasets import load_light_curves, make_transients
+    from .evaluation import cross_validation_report
+    from .inspection import LightCurveDisplay, TrainingHistoryDisplay
+    from .light_curves import (
+        check_light_curves,
+        flatten_light_curves,
+        pack_light_curves,
+        unpack_light_curves,
+    )
+    from .neural_network import LSTMTransientClassifier
+    from .pipelines import make_lstm_pipeline
+    from .preprocessing import LightCurveGridder
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LSTMTransientClassifier",
+    "LightCurveDisplay",
+    "LightCurveGridder",
+    "TrainingHistoryDisplay",
+    "check_light_curves",
+    "cross_validation_report",
+    "datasets",
+    "evaluation",
+    "flatten_light_curves",
+    "inspection",
+    "light_curves",
+    "load_light_curves",
+    "make_lstm_pipeline",
+    "make_transients",
+    "neural_network",
+    "pack_light_curves",
+    "pipelines",
+    "preprocessing",
+    "unpack_light_curves",
+]
+
+# Each room and the names of it that are public here; the rooms are public themselves.
+_ROOMS = {
+    "datasets": ("load_light_curves", "make_transients"),
+    "evaluation": ("cross_validation_report",),
+    "inspection": ("LightCurveDisplay", "TrainingHistoryDisplay"),
+    "light_curves": (
+        "check_light_curves",
+        "flatten_light_curves",
+        "pack_light_curves",
+        "unpack_light_curves",
+    ),
+    "neural_network": ("LSTMTransientClassifier",),
+    "pipelines": ("make_lstm_pipeline",),
+    "preprocessing": ("LightCurveGridder",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    if name in _ROOM_OF:
+        value = getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

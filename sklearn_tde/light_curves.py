@@ -1,0 +1,584 @@
+"""The container of light curves: what X is, packed, checked and flattened.
+
+X is a :class:`nested_pandas.NestedFrame` with one row per object. Its index holds the names of
+the objects and its nested column ``light_curve`` the observations, with the fields ``time``
+(float64, days), ``band`` (string, stored as a categorical), ``flux`` and ``flux_err`` (float64,
+microjansky). Every other column belongs to the object and rides along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from nested_pandas import NestedDtype, NestedFrame
+from nested_pandas.series.ext_array import NestedExtensionArray
+
+from sklearn_tde._containers import coerce_to_frame
+from sklearn_tde._long_table import read_long_table
+
+__all__ = [
+    "FlatLightCurves",
+    "check_light_curves",
+    "flatten_light_curves",
+    "pack_light_curves",
+    "unpack_light_curves",
+]
+
+#: Name of the nested column.
+LIGHT_CURVE = "light_curve"
+#: Fields that every light curve has.
+FIELDS = ("time", "band", "flux", "flux_err")
+_NUMERIC_FIELDS = ("time", "flux", "flux_err")
+
+
+@dataclass(frozen=True)
+class FlatLightCurves:
+    """Observations of all objects in flat columns, sorted by time within each object.
+
+    Attributes
+    ----------
+    time : ndarray of shape (n_observations,), dtype float64
+        Days.
+    band : ndarray of shape (n_observations,), dtype int16
+        Position of the observation's band in `bands`.
+    flux, flux_err : ndarray of shape (n_observations,), dtype float64
+        Microjansky.
+    offsets : ndarray of shape (n_objects + 1,), dtype int64
+        The observations of object ``i`` are rows ``offsets[i]`` to ``offsets[i + 1] - 1``.
+    bands : tuple of str
+        The band names that `band` points to.
+    index : pandas.Index of length n_objects
+        Names of the objects.
+    """
+
+    time: np.ndarray
+    band: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    offsets: np.ndarray
+    bands: tuple[str, ...]
+    index: pd.Index
+
+    @property
+    def n_objects(self) -> int:
+        """Number of objects, those without observations included."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_observations(self) -> np.ndarray:
+        """Number of observations of each object, shape (n_objects,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def object_position(self) -> np.ndarray:
+        """Position of the object that each observation belongs to, shape (n_observations,)."""
+        return np.repeat(np.arange(self.n_objects), self.n_observations)
+
+
+def pack_light_curves(
+    table: Any,
+    *,
+    object_id: str | None = "object_id",
+    time: str = "time",
+    band: str = "band",
+    flux: str = "flux",
+    flux_err: str = "flux_err",
+    mag: str | None = None,
+    mag_err: str | None = None,
+    limiting_mag: str | None = None,
+    sign: str | None = None,
+    zero_point: float = 23.9,
+    band_names: Mapping[Any, str] | None = None,
+    objects: pd.DataFrame | None = None,
+    object_columns: Sequence[str] | None = None,
+    observation_columns: Sequence[str] = (),
+    duplicates: str = "raise",
+) -> NestedFrame:
+    """Pack a long table of observations into one row per object.
+
+    Parameters
+    ----------
+    table : DataFrame, or anything that converts to one
+        One row per observation, in any order. A row whose time, band and flux are all missing
+        stands for an object without observations. Tables of Arrow, Polars and Astropy are
+        converted with their own ``to_pandas``.
+    object_id : str or None, default="object_id"
+        Column with the name of the object. None: the whole table is one object, named 0.
+    time : str, default="time"
+        Column with the time in days. Only differences are used, any zero point will do.
+    band : str, default="band"
+        Column with the name of the band.
+    flux : str, default="flux"
+        Column with the difference flux, which may be negative. Not read when `mag` is given.
+    flux_err : str, default="flux_err"
+        Column with the one-sigma error of the flux, greater than 0. Not read when `mag` is given.
+    mag : str or None, default=None
+        Column with the magnitude of the difference flux (``magpsf`` in ZTF alerts, not
+        ``magpsf_corr``, which contains the host galaxy), to be used in place of `flux`.
+    mag_err : str or None, default=None
+        Column with the one-sigma error of the magnitude; needed with `mag`.
+    limiting_mag : str or None, default=None
+        Column with the 5-sigma limiting magnitude. A row whose flux or magnitude is missing
+        becomes an upper limit: flux 0 with an error of a fifth of the limiting flux.
+    sign : str or None, default=None
+        Column with the sign of the difference flux, ``isdiffpos`` in ZTF alerts: t, true or 1
+        for positive; f, false, 0 or -1 for negative. The fluxes are then expected unsigned.
+    zero_point : float, default=23.9
+        Magnitude of a flux of 1. For fluxes it states their unit, and they are scaled to
+        microjansky: 23.9 for microjansky, 31.4 for nanojansky, 27.5 for SNANA's FLUXCAL.
+        For magnitudes it is the magnitude of 1 microjansky, 23.9 in the AB system.
+    band_names : mapping or None, default=None
+        From the values in the column `band` to names, such as ``{1: "g", 2: "r"}`` for the
+        ``fid`` of ZTF. A value that it lacks is an error. None: the values are the names.
+    objects : DataFrame or None, default=None
+        One row per object, identified by a column `object_id` or else by the index. Its
+        columns become columns of the result, its order the order of the result, and an object
+        without rows in `table` stays, empty. An observation of an unlisted object is an error.
+    object_columns : sequence of str or None, default=None
+        Columns of `table` that belong to the object, and therefore have one value per object.
+        None: every column that no other argument names, or none if `objects` is given. The rest
+        is left out.
+    observation_columns : sequence of str, default=()
+        Columns of `table` to keep as further fields of the light curve.
+    duplicates : {"raise", "drop"}, default="raise"
+        What to do with several observations of one object in one band at the same time:
+        refuse them, or keep the first of each in the order of the table.
+
+    Returns
+    -------
+    X : NestedFrame of shape (n_objects, 1 + n_object_columns)
+        Objects in the order of first appearance (or of `objects`), observations in the order
+        of time, in microjansky.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, an object lacks a name, a value is missing, infinite or of the
+        wrong sign, an error is not positive, a band is unknown, or observations are duplicated.
+        The message names the object and the field.
+    TypeError
+        If `table` is no table or a column is not numeric.
+
+    See Also
+    --------
+    unpack_light_curves : The way back.
+    check_light_curves : For containers that already have one entry per object.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_tde import pack_light_curves
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "object_id": ["AT2020a", "AT2020a", "AT2020b"],
+    ...         "time": [59000.1, 59003.2, 59001.0],
+    ...         "band": ["g", "r", "g"],
+    ...         "flux": [110.0, 95.0, 60.0],
+    ...         "flux_err": [9.0, 10.0, 8.0],
+    ...     }
+    ... )
+    >>> X = pack_light_curves(table)
+    >>> X["light_curve"].iloc[0].shape
+    (2, 4)
+    >>> list(X.index)
+    ['AT2020a', 'AT2020b']
+
+    ZTF alerts, in magnitudes:
+
+    >>> alerts = pd.DataFrame(
+    ...     {"jd": [2459000.6], "fid": [1], "magpsf": [18.9], "sigmapsf": [0.1], "isdiffpos": "t"}
+    ... )
+    >>> X = pack_light_curves(
+    ...     alerts,
+    ...     object_id=None,
+    ...     time="jd",
+    ...     band="fid",
+    ...     mag="magpsf",
+    ...     mag_err="sigmapsf",
+    ...     sign="isdiffpos",
+    ...     band_names={1: "g", 2: "r"},
+    ... )
+    >>> round(float(X["light_curve"].iloc[0]["flux"].iloc[0]), 3)
+    100.0
+    """
+    if duplicates not in ("raise", "drop"):
+        raise ValueError(f"duplicates must be 'raise' or 'drop'; got {duplicates!r}.")
+    long = read_long_table(
+        table,
+        object_id=object_id,
+        time=time,
+        band=band,
+        flux=flux,
+        flux_err=flux_err,
+        mag=mag,
+        mag_err=mag_err,
+        limiting_mag=limiting_mag,
+        sign=sign,
+        zero_point=zero_point,
+        band_names=band_names,
+        objects=objects,
+        object_columns=object_columns,
+        observation_columns=observation_columns,
+    )
+    columns, position = long.observations, long.position
+    # Sorting six million rows takes seconds; most tables come sorted.
+    step = np.diff(position)
+    if (step < 0).any() or ((np.diff(columns["time"]) < 0) & (step == 0)).any():
+        order = np.lexsort((columns["time"], position))
+        position = position[order]
+        columns = {name: values.take(order) for name, values in columns.items()}
+    if duplicates == "drop":
+        repeated = _repeated_rows(columns["time"], columns["band"], position)
+        if repeated.any():
+            position = position[~repeated]
+            columns = {name: values[~repeated] for name, values in columns.items()}
+    n_objects = len(long.objects)
+    offsets = np.zeros(n_objects + 1, dtype=np.int64)
+    np.cumsum(np.bincount(position, minlength=n_objects), out=offsets[1:])
+    X = _build_frame(columns, long.bands, offsets, long.objects)
+    _validated(_flat_struct(X[LIGHT_CURVE]), X.index)
+    return X
+
+
+def unpack_light_curves(X: Any) -> pd.DataFrame:
+    """Unpack light curves into a long table with one row per observation.
+
+    Parameters
+    ----------
+    X : NestedFrame of shape (n_objects, n_columns), or any container of `check_light_curves`
+        The light curves.
+
+    Returns
+    -------
+    table : DataFrame
+        The name of the object (a column named as the index of `X`, or ``object_id``), the
+        fields of the light curve and the columns of the object, repeated. An object without
+        observations has one row in which the fields of the light curve are missing, so that
+        ``pack_light_curves(unpack_light_curves(X))`` is `X`.
+
+    Raises
+    ------
+    ValueError
+        If two rows of `X` have the same name, and would become one object, or if another
+        column of `X` is nested.
+
+    See Also
+    --------
+    pack_light_curves : The way back.
+
+    Examples
+    --------
+    >>> from sklearn_tde import make_transients, unpack_light_curves
+    >>> X, y = make_transients(n_tde=2, n_sn_ia=3, random_state=0)
+    >>> table = unpack_light_curves(X)
+    >>> list(table.columns)[:5]
+    ['object_id', 'time', 'band', 'flux', 'flux_err']
+    """
+    X = check_light_curves(X)
+    repeated = X.index.duplicated()
+    if repeated.any():
+        raise ValueError(
+            f"X: the name {X.index[repeated][0]!r} stands for more than one row; in a long table "
+            "they would become one object. Give the rows unique names (X.reset_index(drop=True))."
+        )
+    nested = [c for c in X.columns if c != LIGHT_CURVE and isinstance(X[c].dtype, NestedDtype)]
+    if nested:
+        raise ValueError(f"X: column {nested[0]!r} is nested too; leave it out before unpacking.")
+    struct = _flat_struct(X[LIGHT_CURVE])
+    counts = np.diff(struct.offsets)
+    rows = np.repeat(np.arange(len(X)), np.maximum(counts, 1))
+    # Row in the flat columns, or missing where an empty object only marks its place.
+    source = pa.array(_flat_rows(counts), from_pandas=True, type=pa.int64())
+    name = X.index.name or "object_id"
+    data: dict[str, Any] = {name: X.index.take(rows)}
+    for field, values in struct.fields.items():
+        data[field] = values.take(source).to_pandas()
+    for column in X.columns:
+        if column != LIGHT_CURVE:
+            data[column] = X[column].array.take(rows)
+    return pd.DataFrame(data)
+
+
+def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedFrame:
+    """Check light curves and bring them into the one form that the package works on.
+
+    Parameters
+    ----------
+    X : NestedFrame, NestedSeries, DataFrame, ndarray or list
+        The light curves, one entry per object:
+
+        - a NestedFrame with a nested column ``light_curve``, or that column alone;
+        - a DataFrame with a column ``light_curve`` of tables, or with list columns ``time``,
+          ``band``, ``flux`` and ``flux_err``;
+        - a list, or an object array of shape (n_objects,) or (n_objects, n_columns), of tables
+          with these columns: DataFrames, structured arrays, mappings from names to arrays;
+        - a list of mappings ``{"g": {"t": ..., "y": ..., "e": ...}, "r": {...}}`` from bands to
+          times, fluxes and errors. Other entries, such as a label, become object columns.
+
+        Times are in days, fluxes in microjansky. An object may have no observations.
+    bands : sequence of str or None, default=None
+        The bands that may occur. None: any.
+
+    Returns
+    -------
+    X : NestedFrame of shape (n_objects, n_columns)
+        The same objects at the same positions, the observations in the order of time. It is
+        the input itself if nothing had to be changed; the input is never modified.
+
+    Raises
+    ------
+    TypeError
+        If `X` is none of these containers, or a field is not numeric.
+    ValueError
+        If a field is missing, a value is missing or infinite, an error is not positive, a band
+        is unknown, or one object has two observations in one band at the same time.
+
+    See Also
+    --------
+    pack_light_curves : For a table with one row per observation.
+
+    Examples
+    --------
+    >>> from sklearn_tde import check_light_curves
+    >>> X = check_light_curves([{"g": {"t": [1.0, 0.0], "y": [60.0, 50.0], "e": [5.0, 5.0]}}])
+    >>> X["light_curve"].iloc[0]["time"].tolist()
+    [0.0, 1.0]
+    """
+    X = _as_frame(X)
+    struct = _flat_struct(X[LIGHT_CURVE])
+    _, order = _validated(struct, X.index, bands)
+    if order is None and isinstance(X, NestedFrame):
+        return X
+    if order is not None:
+        values = {name: column.take(pa.array(order)) for name, column in struct.fields.items()}
+        X = NestedFrame(X.copy(deep=False))
+        X[LIGHT_CURVE] = pd.Series(_nested_array(values, struct.offsets), index=X.index)
+    return X
+
+
+def flatten_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> FlatLightCurves:
+    """Return checked light curves as flat columns and offsets, to work on them in bulk.
+
+    Parameters
+    ----------
+    X : NestedFrame of shape (n_objects, n_columns), or any container of `check_light_curves`
+        The light curves.
+    bands : sequence of str or None, default=None
+        The bands that may occur, in the order that the codes follow. None: those that occur,
+        sorted by name.
+
+    Returns
+    -------
+    flat : FlatLightCurves
+        Columns sorted by time within each object. They may share memory with `X`: do not
+        write into them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_light_curves`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_tde import flatten_light_curves, make_transients
+    >>> X, y = make_transients(n_tde=2, n_sn_ia=3, random_state=0)
+    >>> flat = flatten_light_curves(X, bands=("g", "r"))
+    >>> brightest = np.maximum.reduceat(flat.flux, flat.offsets[:-1])
+    >>> brightest.shape
+    (5,)
+    """
+    X = _as_frame(X)
+    flat, order = _validated(_flat_struct(X[LIGHT_CURVE]), X.index, bands)
+    if order is None:
+        return flat
+    return FlatLightCurves(
+        *(getattr(flat, name)[order] for name in FIELDS), flat.offsets, flat.bands, flat.index
+    )
+
+
+@dataclass(frozen=True)
+class _FlatStruct:
+    """The fields of a nested column as flat Arrow arrays, and where each object begins."""
+
+    fields: dict[str, pa.Array]
+    offsets: np.ndarray
+
+
+def _as_frame(X: Any) -> pd.DataFrame:
+    """Return `X` as a frame with a nested column, naming what is missing."""
+    if isinstance(X, pd.Series) and isinstance(X.dtype, NestedDtype):
+        X = NestedFrame({LIGHT_CURVE: X})
+    elif not (
+        isinstance(X, pd.DataFrame)
+        and LIGHT_CURVE in X.columns
+        and isinstance(X[LIGHT_CURVE].dtype, NestedDtype)
+    ):
+        columns, bands, offsets, objects = coerce_to_frame(X)
+        X = _build_frame(columns, bands, offsets, objects)
+    missing = [name for name in FIELDS if name not in X[LIGHT_CURVE].dtype.column_dtypes]
+    if missing:
+        raise ValueError(
+            f"column {LIGHT_CURVE!r} lacks the field {missing[0]!r}; expected the fields "
+            f"{', '.join(FIELDS)}, found {', '.join(X[LIGHT_CURVE].dtype.column_dtypes)}."
+        )
+    return X
+
+
+def _flat_struct(series: pd.Series) -> _FlatStruct:
+    """Flatten a nested column, however it was sliced, repeated, concatenated or nulled."""
+    chunks = series.array.struct_array.chunks
+    if not chunks:
+        empty = {
+            name: pa.array([], pa.string() if name == "band" else pa.float64())
+            for name in series.dtype.column_dtypes
+        }
+        return _FlatStruct(empty, np.zeros(1, dtype=np.int64))
+    struct = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+    null = struct.is_null().to_numpy(zero_copy_only=False)
+    fields, lengths = {}, None
+    for name in series.dtype.column_dtypes:
+        lists = struct.field(name)
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        n = np.diff(offsets)
+        values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
+        if null.any():
+            # Rows hidden under a missing object are still among the values.
+            values = values.filter(pa.array(np.repeat(~null, n)))
+            n = np.where(null, 0, n)
+        if lengths is not None and not np.array_equal(lengths, n):
+            bad = series.index[np.flatnonzero(lengths != n)[0]]
+            raise ValueError(
+                f"object {bad!r}: its field {name!r} has another length than the rest."
+            )
+        fields[name], lengths = values, n
+    return _FlatStruct(fields, np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def _validated(
+    struct: _FlatStruct, index: pd.Index, bands: Sequence[str] | None = None
+) -> tuple[FlatLightCurves, np.ndarray | None]:
+    """Check the observations; also return the order that sorts them by time, if they are not."""
+
+    def refuse(bad: np.ndarray, field: str, found: Any, expected: str) -> None:
+        row = int(np.flatnonzero(bad)[0])
+        position = int(np.searchsorted(struct.offsets, row, side="right")) - 1
+        found = found[row] if isinstance(found, np.ndarray) else found
+        raise ValueError(
+            f"object {index[position]!r}: {field} is {found} at observation "
+            f"{row - struct.offsets[position]}; expected {expected}."
+        )
+
+    numbers = {}
+    for field in _NUMERIC_FIELDS:
+        values = struct.fields[field]
+        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+            raise TypeError(f"field {field!r} has the type {values.type}; expected numbers.")
+        numbers[field] = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        bad = ~np.isfinite(numbers[field])
+        if bad.any():
+            unit = "days" if field == "time" else "microjansky"
+            refuse(bad, field, numbers[field], f"a finite number of {unit}")
+    bad = numbers["flux_err"] <= 0
+    if bad.any():
+        refuse(bad, "flux_err", numbers["flux_err"], "a one-sigma error greater than 0")
+
+    codes, names = _decode_bands(struct.fields["band"], bands)
+    bad = codes < 0
+    if bad.any():
+        found = struct.fields["band"][int(np.flatnonzero(bad)[0])].as_py()
+        expected = f"one of {', '.join(map(repr, bands))}" if bands is not None else "a band name"
+        refuse(bad, "band", "missing" if found is None else repr(found), expected)
+
+    flat = FlatLightCurves(
+        numbers["time"], codes, numbers["flux"], numbers["flux_err"], struct.offsets, names, index
+    )
+    position = flat.object_position
+    within = np.diff(position) == 0
+    order, time = None, flat.time
+    if ((np.diff(time) < 0) & within).any():
+        order = np.lexsort((time, position))
+        time, codes = time[order], codes[order]
+    repeated = _repeated_rows(time, codes, position)
+    if repeated.any():
+        row = int(np.flatnonzero(repeated)[0])
+        raise ValueError(
+            f"object {index[position[row]]!r}: time {time[row]!r} occurs more than once in band "
+            f"{names[codes[row]]!r}; expected one observation per band and time. "
+            "Drop or average the duplicates (pack_light_curves(..., duplicates='drop'))."
+        )
+    return flat, order
+
+
+def _decode_bands(values: pa.Array, bands: Sequence[str] | None) -> tuple[np.ndarray, tuple]:
+    """Return the position of every observation's band in `bands`, -1 where it is not there."""
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    if len(values.dictionary) == 0:
+        return np.full(len(values), -1, dtype=np.int16), tuple(bands or ())
+    words = values.dictionary.cast(pa.string())
+    indices = values.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    if bands is None:
+        used = np.unique(indices)
+        spelled = words.to_pylist()
+        bands = tuple(sorted({spelled[i] for i in used if i < len(words)} - {None}))
+    lookup = pc.index_in(words, pa.array(list(bands), pa.string())).fill_null(-1)
+    lookup = np.append(lookup.to_numpy(zero_copy_only=False), -1).astype(np.int16)
+    return lookup[indices], tuple(bands)
+
+
+def _repeated_rows(time: np.ndarray, band: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Mark all but the first of the rows of one object, band and time; sorted by time."""
+    repeated = np.zeros(len(time), dtype=bool)
+    same = (np.diff(time) == 0) & (np.diff(position) == 0)
+    if same.any():
+        # Only rows that share their time with a neighbour can be duplicates.
+        rows = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+        keys = pd.DataFrame({"p": position[rows], "t": time[rows], "b": np.asarray(band)[rows]})
+        repeated[rows] = keys.duplicated().to_numpy()
+    return repeated
+
+
+def _flat_rows(counts: np.ndarray) -> np.ndarray:
+    """Return the flat row of each row of the long table, NaN for an empty object's own row."""
+    rows = np.full(int(np.maximum(counts, 1).sum()), np.nan)
+    rows[np.repeat(counts > 0, np.maximum(counts, 1))] = np.arange(counts.sum())
+    return rows
+
+
+def _build_frame(
+    columns: Mapping[str, np.ndarray],
+    bands: Sequence[str],
+    offsets: np.ndarray,
+    objects: pd.DataFrame,
+) -> NestedFrame:
+    """Build a NestedFrame from flat columns, the band given as codes into `bands`."""
+    narrow = pa.int8() if len(bands) < 128 else pa.int32()
+    codes = np.asarray(columns["band"])
+    values = {}
+    for name, column in columns.items():
+        if name == "band":
+            indices = pa.array(codes, type=narrow, mask=codes < 0)
+            values[name] = pa.DictionaryArray.from_arrays(indices, pa.array(bands, pa.string()))
+        elif name in FIELDS:
+            # Not `from_pandas`: a NaN is an error to be named, not a missing value.
+            values[name] = pa.array(np.asarray(column, dtype=np.float64))
+        else:
+            values[name] = pa.array(column, from_pandas=True)
+    X = NestedFrame(objects.copy(deep=False))
+    X.insert(0, LIGHT_CURVE, pd.Series(_nested_array(values, offsets), index=X.index))
+    return X
+
+
+def _nested_array(values: Mapping[str, pa.Array], offsets: np.ndarray) -> NestedExtensionArray:
+    """Build the nested column directly in Arrow; the offsets are shared by all fields."""
+    shared = pa.array(offsets, pa.int64())
+    lists = [pa.LargeListArray.from_arrays(shared, column) for column in values.values()]
+    struct = pa.StructArray.from_arrays(lists, names=list(values))
+    return NestedExtensionArray(struct, validate=False)

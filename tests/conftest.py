@@ -1,0 +1,52 @@
+"""What every test stands on: one thread, no window, no network, the same examples every time."""
+
+import os
+import socket
+from pathlib import Path
+
+# Before the first import of a numerical library; worker processes inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile(
+    "ci", derandomize=True, deadline=None, max_examples=50, database=None
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+_REPOSITORY = Path(__file__).resolve().parents[1]
+_guard = pytest.MonkeyPatch()
+
+
+def _is_local(address):
+    """Whether an address is on this machine: worker processes talk through such sockets."""
+    if not isinstance(address, tuple):
+        return True
+    host = address[0]
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def pytest_configure():
+    connect = socket.socket.connect
+
+    def guarded_connect(self, address):
+        if not _is_local(address):
+            raise RuntimeError(f"a test tried to reach the network: {address!r}")
+        return connect(self, address)
+
+    _guard.setattr(socket.socket, "connect", guarded_connect)
+
+
+def pytest_unconfigure():
+    _guard.undo()
+
+
+@pytest.fixture(scope="session")
+def ztf_data_folder():
+    """Folder with the ZTF benchmark's tables, which are not part of the package."""
+    folder = Path(os.environ.get("SKLEARN_TDE_DATA", _REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "ztf_objects.parquet").is_file():
+        pytest.skip("no benchmark data: set SKLEARN_TDE_DATA to the folder of ztf_objects.parquet")
+    return folder

@@ -1,0 +1,247 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_tde import check_light_curves, pack_light_curves, unpack_light_curves
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame(
+        {
+            "object_id": ["b", "a", "b", "a", "b"],
+            "time": [3.0, 10.0, 1.0, 12.5, 3.0],
+            "band": ["r", "g", "g", "r", "g"],
+            "flux": [30.0, 100.0, -10.0, 120.0, 31.0],
+            "flux_err": [3.0, 5.0, 2.0, 6.0, 3.5],
+        }
+    )
+
+
+def light_curve(X, name):
+    return X.loc[name, "light_curve"]
+
+
+def test_objects_stand_in_order_of_first_appearance_and_observations_in_order_of_time(table):
+    X = pack_light_curves(table)
+    assert list(X.index) == ["b", "a"]
+    assert X.index.name == "object_id"
+    assert light_curve(X, "b")["time"].tolist() == [1.0, 3.0, 3.0]
+    assert light_curve(X, "b")["flux"].tolist() == [-10.0, 30.0, 31.0]
+    assert light_curve(X, "a")["band"].tolist() == ["g", "r"]
+
+
+def test_band_is_categorical_and_numbers_are_float64(table):
+    X = pack_light_curves(table.astype({"flux": "float32", "flux_err": "int64"}))
+    flat = X["light_curve"].nest.to_flat()
+    assert str(flat["band"].dtype).startswith("dictionary")
+    for name in ("time", "flux", "flux_err"):
+        assert flat[name].dtype.pyarrow_dtype == "double"
+
+
+def test_other_column_names_are_given_by_argument(table):
+    renamed = table.rename(
+        columns={"object_id": "name", "time": "mjd", "band": "filter", "flux": "f", "flux_err": "e"}
+    )
+    X = pack_light_curves(
+        renamed, object_id="name", time="mjd", band="filter", flux="f", flux_err="e"
+    )
+    pd.testing.assert_frame_equal(X.rename_axis("object_id"), pack_light_curves(table))
+
+
+def test_a_single_object_needs_no_id(table):
+    one = table[table["object_id"] == "b"].drop(columns="object_id")
+    X = pack_light_curves(one, object_id=None)
+    assert list(X.index) == [0]
+    assert len(X["light_curve"].iloc[0]) == 3
+
+
+def test_magnitudes_become_microjansky_with_their_sign_and_limits():
+    alerts = pd.DataFrame(
+        {
+            "object_id": "ZTF1",
+            "time": [1.0, 2.0, 3.0],
+            "fid": [1, 2, 1],
+            "magpsf": [18.9, 18.9, np.nan],
+            "sigmapsf": [0.1, 0.1, np.nan],
+            "isdiffpos": ["t", "f", None],
+            "diffmaglim": [20.0, 20.0, 19.4],
+        }
+    )
+    X = pack_light_curves(
+        alerts,
+        band="fid",
+        mag="magpsf",
+        mag_err="sigmapsf",
+        sign="isdiffpos",
+        limiting_mag="diffmaglim",
+        band_names={1: "g", 2: "r"},
+    )
+    curve = light_curve(X, "ZTF1")
+    # 23.9 - 18.9 = 5 magnitudes are a factor 100; a limit of 19.4 is 10**(0.4 * 4.5) microjansky.
+    assert curve["flux"].to_numpy() == pytest.approx([100.0, -100.0, 0.0])
+    expected = [10 * np.log(10) / 2.5, 10 * np.log(10) / 2.5, 10**1.8 / 5]
+    assert curve["flux_err"].to_numpy() == pytest.approx(expected)
+    assert curve["band"].tolist() == ["g", "r", "g"]
+
+
+@pytest.mark.parametrize("positive", ["t", "true", "True", True, 1, 1.0, "1"])
+@pytest.mark.parametrize("negative", ["f", "false", False, 0, -1, "-1", "0"])
+def test_every_spelling_of_the_sign_is_read(positive, negative):
+    table = pd.DataFrame(
+        {"time": [1.0, 2.0], "band": "g", "flux": [5.0, 7.0], "flux_err": 1.0}
+    ).assign(isdiffpos=pd.Series([positive, negative], dtype=object))
+    X = pack_light_curves(table, object_id=None, sign="isdiffpos")
+    assert light_curve(X, 0)["flux"].tolist() == [5.0, -7.0]
+
+
+def test_the_zero_point_states_the_unit_of_fluxes(table):
+    nanojansky = table.assign(flux=table["flux"] * 1000, flux_err=table["flux_err"] * 1000)
+    X = pack_light_curves(nanojansky, zero_point=31.4)
+    curve, expected = light_curve(X, "b"), light_curve(pack_light_curves(table), "b")
+    assert curve["flux"].to_numpy() == pytest.approx(expected["flux"].to_numpy())
+    assert curve["flux_err"].to_numpy() == pytest.approx(expected["flux_err"].to_numpy())
+
+
+def test_limits_of_fluxes_are_magnitudes_in_ab():
+    table = pd.DataFrame(
+        {"time": [1.0], "band": "g", "flux": np.nan, "flux_err": np.nan, "limit": 18.9}
+    )
+    X = pack_light_curves(table, object_id=None, limiting_mag="limit", zero_point=31.4)
+    assert light_curve(X, 0)["flux"].tolist() == [0.0]
+    assert light_curve(X, 0)["flux_err"].to_numpy() == pytest.approx([20.0])
+
+
+def test_columns_of_the_object_ride_along(table):
+    X = pack_light_curves(table.assign(redshift=[0.1, 0.2, 0.1, 0.2, 0.1], name="x"))
+    assert list(X.columns) == ["light_curve", "redshift", "name"]
+    assert X["redshift"].tolist() == [0.1, 0.2]
+
+
+def test_a_column_that_varies_within_an_object_is_named(table):
+    table["rb"] = [0.9, 0.8, 0.7, 0.6, 0.5]
+    with pytest.raises(ValueError, match="object 'b': column 'rb' has more than one value"):
+        pack_light_curves(table)
+    assert "rb" not in pack_light_curves(table, object_columns=()).columns
+    X = pack_light_curves(table, observation_columns=("rb",))
+    assert light_curve(X, "b")["rb"].tolist() == [0.7, 0.9, 0.5]
+
+
+def test_the_table_of_objects_gives_order_columns_and_empty_objects(table):
+    objects = pd.DataFrame({"object_id": ["a", "empty", "b"], "redshift": [0.2, 0.3, 0.1]})
+    X = pack_light_curves(table, objects=objects)
+    assert list(X.index) == ["a", "empty", "b"]
+    assert X["redshift"].tolist() == [0.2, 0.3, 0.1]
+    assert len(light_curve(X, "empty")) == 0
+
+
+def test_duplicates_are_refused_or_dropped(table):
+    table = pd.concat([table, table.iloc[[0]].assign(flux=99.0)])
+    with pytest.raises(ValueError, match=r"object 'b': time .*3.0.* more than once in band 'r'"):
+        pack_light_curves(table)
+    X = pack_light_curves(table, duplicates="drop")
+    pd.testing.assert_frame_equal(X, pack_light_curves(table.iloc[:-1]))
+
+
+def bad(table, **columns):
+    table = table.copy()
+    for name, value in columns.items():
+        table[name] = table[name].astype(object)
+        table.loc[3, name] = value
+        if name != "band" and name != "object_id":
+            table[name] = table[name].infer_objects()
+    return table
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "message"),
+    [
+        ({"flux": np.nan}, ValueError, r"object 'a': flux is missing \(NaN\)"),
+        ({"flux": np.inf}, ValueError, "object 'a': flux is inf at observation 1; expected a fin"),
+        ({"flux_err": 0.0}, ValueError, r"object 'a': flux_err is 0.0 .* greater than 0"),
+        ({"flux_err": -1.0}, ValueError, r"object 'a': flux_err is -1.0"),
+        ({"flux_err": np.nan}, ValueError, r"object 'a': flux_err is nan"),
+        ({"time": np.nan}, ValueError, r"object 'a': time is nan"),
+        ({"band": None}, ValueError, r"object 'a': band is missing"),
+        ({"band": 2}, TypeError, r"band: 2 is no name; give the names in band_names"),
+        ({"object_id": None}, ValueError, "object_id is missing in row 3"),
+        ({"flux": "bright"}, TypeError, "column 'flux' holds no numbers"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_object_and_field(table, columns, error, message):
+    with pytest.raises(error, match=message):
+        pack_light_curves(bad(table, **columns))
+
+
+@pytest.mark.parametrize("column", ["object_id", "time", "band", "flux", "flux_err"])
+def test_a_missing_column_is_named(table, column):
+    with pytest.raises(ValueError, match=f"column '{column}' is missing"):
+        pack_light_curves(table.drop(columns=column))
+
+
+def test_other_bad_input_is_refused(table):
+    with pytest.raises(TypeError, match="got list"):
+        pack_light_curves([table])
+    with pytest.raises(ValueError, match="it has no rows"):
+        pack_light_curves(table.iloc[:0])
+    with pytest.raises(TypeError, match="column 'time' is datetime64"):
+        pack_light_curves(table.assign(time=pd.Timestamp("2020-01-01")))
+    with pytest.raises(ValueError, match="needs mag_err"):
+        pack_light_curves(table, mag="flux")
+    with pytest.raises(ValueError, match="band is 'r'; expected one of 'g', as in band_names"):
+        pack_light_curves(table, band_names={"g": "g"})
+    with pytest.raises(ValueError, match="'maybe' is no sign"):
+        pack_light_curves(table.assign(s="maybe"), sign="s")
+    with pytest.raises(ValueError, match="object 'b': flux is negative although sign="):
+        pack_light_curves(table.assign(s="t"), sign="s")
+    with pytest.raises(ValueError, match="'a' is listed more than once"):
+        pack_light_curves(table, objects=pd.DataFrame({"object_id": ["a", "b", "a"]}))
+    with pytest.raises(ValueError, match="object 'b' has observations but no row"):
+        pack_light_curves(table, objects=pd.DataFrame({"object_id": ["a"]}))
+    with pytest.raises(ValueError, match="duplicates must be"):
+        pack_light_curves(table, duplicates="mean")
+
+
+def test_unpacking_and_packing_gives_the_same_light_curves(table):
+    objects = pd.DataFrame(
+        {"redshift": [0.2, np.nan, 0.1], "label": ["TDE", "SN Ia", "AGN"], "n": [1, 2, 3]},
+        index=pd.Index(["a", "empty", "b"], name="object_id"),
+    )
+    X = pack_light_curves(table, objects=objects)
+    long = unpack_light_curves(X)
+    assert list(long.columns[:5]) == ["object_id", "time", "band", "flux", "flux_err"]
+    assert len(long) == len(table) + 1
+    pd.testing.assert_frame_equal(pack_light_curves(long), X)
+
+
+def test_repeated_names_are_not_merged(table):
+    X = pack_light_curves(table)
+    twice = X.iloc[[0, 1, 0]]
+    check_light_curves(twice)
+    with pytest.raises(ValueError, match="'b' stands for more than one row"):
+        unpack_light_curves(twice)
+
+
+def test_the_input_is_not_modified(table):
+    before = table.copy(deep=True)
+    pack_light_curves(table, duplicates="drop")
+    pd.testing.assert_frame_equal(table, before)
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 40))
+def test_the_order_of_rows_does_not_matter(seed, n):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "object_id": rng.integers(0, 5, n),
+            "time": rng.permutation(n) / 4,
+            "band": rng.choice(["g", "r", "i"], n),
+            "flux": rng.normal(size=n),
+            "flux_err": rng.uniform(0.1, 1, n),
+        }
+    )
+    X = pack_light_curves(table)
+    shuffled = pack_light_curves(table.sample(frac=1, random_state=seed)).loc[X.index]
+    pd.testing.assert_frame_equal(shuffled, X)

@@ -1,0 +1,204 @@
+"""What goes into a report, checked before anything is fitted."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.multiclass import type_of_target
+
+_DEFAULT_POS_LABEL = "TDE"
+
+
+def check_classifier(estimator) -> None:
+    """Check that an estimator is an instance that predicts probabilities.
+
+    Parameters
+    ----------
+    estimator : object
+        What the caller passed as the estimator.
+    """
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator must be an instance, got the class {estimator.__name__}; "
+            f"pass {estimator.__name__}(...)."
+        )
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise TypeError(f"estimator must be a scikit-learn classifier, got {estimator!r}.")
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"estimator {estimator!r} has no predict_proba, which the ranking and the Brier "
+            "scores need; wrap it in sklearn.calibration.CalibratedClassifierCV, for example."
+        )
+
+
+def object_names(X) -> np.ndarray:
+    """Name each object: by the index of X where there is one, by position otherwise.
+
+    Parameters
+    ----------
+    X : indexable
+        The objects.
+
+    Returns
+    -------
+    names : ndarray of shape (n_objects,)
+        The names.
+    """
+    index = getattr(X, "index", None)
+    if isinstance(index, pd.Index):
+        return index.to_numpy()
+    n_objects = X.shape[0] if hasattr(X, "shape") else len(X)
+    return np.arange(n_objects)
+
+
+def describe_objects(names: np.ndarray, positions) -> str:
+    """Name a few objects in an error message.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_objects,)
+        The names of all objects.
+
+    positions : array-like of int
+        Which objects are meant.
+
+    Returns
+    -------
+    text : str
+        For example ``"object 'ZTF18abc' and 3 more"``.
+    """
+    positions = np.asarray(positions)
+    text = f"object {names[positions[0]]!s}"
+    if isinstance(names[positions[0]], str):
+        text = f"object {str(names[positions[0]])!r}"
+    return text if len(positions) == 1 else f"{text} and {len(positions) - 1} more"
+
+
+def check_per_object(values, parameter: str, names: np.ndarray) -> np.ndarray:
+    """Check that there is one value per object, and none is missing.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_objects,)
+        Labels or groups: a list, an array or a Series, whose index is ignored.
+
+    parameter : str
+        What the values are called in an error message.
+
+    names : ndarray of shape (n_objects,)
+        The names of the objects.
+
+    Returns
+    -------
+    values : ndarray of shape (n_objects,)
+        The values as a plain array of strings, integers, floats or booleans.
+    """
+    if np.ndim(values) != 1:
+        raise ValueError(
+            f"{parameter} must be one-dimensional, one value per object, "
+            f"got {np.ndim(values)} dimensions."
+        )
+    if len(values) != len(names):
+        raise ValueError(
+            f"{parameter} must have one value per object: X has {len(names)} objects, "
+            f"{parameter} has {len(values)} values."
+        )
+    values = pd.Series(values)
+    missing = np.flatnonzero(values.isna())
+    if missing.size:
+        raise ValueError(
+            f"{parameter} is missing (NaN or None) for {describe_objects(names, missing)}; "
+            "leave objects without it out."
+        )
+    # Through a list, so that pandas' own string and integer types become plain arrays.
+    values = values.tolist()
+    kinds = {isinstance(value, str) for value in values}
+    if len(kinds) > 1:
+        raise ValueError(f"{parameter} mixes strings with other types.")
+    return np.array(values)
+
+
+def check_labels(y, names: np.ndarray) -> np.ndarray:
+    """Check the labels of a classification problem.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_objects,)
+        Class labels.
+
+    names : ndarray of shape (n_objects,)
+        The names of the objects.
+
+    Returns
+    -------
+    y : ndarray of shape (n_objects,)
+        The labels as a plain array.
+    """
+    y = check_per_object(y, "y", names)
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least two classes, got {classes.tolist()}.")
+    if type_of_target(y) not in ("binary", "multiclass"):
+        raise ValueError(
+            f"y must hold class labels, got {type_of_target(y)} values such as {y[0]!s}."
+        )
+    return y
+
+
+def check_pos_label(pos_label, classes: np.ndarray):
+    """Find the positive class: the one named, or the one that goes without saying.
+
+    Parameters
+    ----------
+    pos_label : int, float, bool, str or None
+        The class that the caller named; None for the default.
+
+    classes : ndarray of shape (n_classes,)
+        All labels.
+
+    Returns
+    -------
+    pos_label : int, float, bool or str
+        The label as it is in `classes`, as a plain Python value.
+    """
+    labels = classes.tolist()
+    if pos_label is None:
+        if _DEFAULT_POS_LABEL in labels:
+            return _DEFAULT_POS_LABEL
+        if labels in ([0, 1], [-1, 1]):
+            return labels[1]
+        raise ValueError(
+            f"pos_label must name the class to report: y holds {labels}, "
+            f"neither {_DEFAULT_POS_LABEL!r} nor 0 and 1."
+        )
+    if pos_label not in labels:
+        raise ValueError(f"pos_label={pos_label!r} is not among the classes of y: {labels}.")
+    return labels[labels.index(pos_label)]
+
+
+def check_class_sizes(y: np.ndarray, n_splits, parameter: str, where: str = "y") -> None:
+    """Check that every class has a member for each fold.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_objects,)
+        Class labels.
+
+    n_splits : object
+        The number of folds; anything but an integer is a splitter with rules of its own.
+
+    parameter : str
+        The name of the parameter that asks for the folds.
+
+    where : str, default="y"
+        What the labels belong to.
+    """
+    if not isinstance(n_splits, Integral):
+        return
+    classes, sizes = np.unique(y, return_counts=True)
+    if sizes.min() < n_splits:
+        label = classes[sizes.argmin()].item()
+        raise ValueError(
+            f"class {label!r} has {sizes.min()} objects in {where}, fewer than the "
+            f"{n_splits} folds of {parameter}={n_splits}."
+        )

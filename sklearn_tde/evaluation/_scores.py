@@ -1,0 +1,236 @@
+"""Scores of one set of predictions under many bootstrap weights at once."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+# What the tables call each score; `{}` stands for the positive class. The order is that of the
+# tables. The macro scores exist for more than two classes only.
+METRICS = {
+    "balanced_accuracy": "balanced accuracy",
+    "recall": "recall ({})",
+    "precision": "precision ({})",
+    "f1": "F1 ({})",
+    "specificity": "recall of the others",
+    "average_precision": "average precision",
+    "roc_auc": "ROC AUC",
+    "brier_score": "Brier score",
+    "macro_recall": "macro recall",
+    "macro_f1": "macro F1",
+}
+
+# Draws are made in blocks of about this many weights, so that memory does not grow with the
+# number of draws and a block stays in the processor's cache.
+_BLOCK_SIZE = 1_000_000
+
+
+class ScoredSample:
+    """Predictions of a set of objects, prepared for scoring under many weightings.
+
+    A bootstrap draw is a vector of how often each object was drawn. The order of the objects by
+    probability never changes, so every score is sums and cumulative sums of those vectors.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_objects,)
+        True labels.
+
+    prediction : ndarray of shape (n_objects,)
+        Predicted labels.
+
+    probability : ndarray of shape (n_objects,)
+        Predicted probability of `pos_label`.
+
+    classes : ndarray of shape (n_classes,)
+        All labels, sorted.
+
+    pos_label : int, float, bool or str
+        The class whose scores are wanted.
+    """
+
+    def __init__(self, y, prediction, probability, *, classes, pos_label):
+        positive = y == pos_label
+        called = prediction == pos_label
+        self._columns = np.column_stack(
+            [
+                positive & called,
+                ~positive & called,
+                positive & ~called,
+                ~positive & ~called,
+                (probability - positive) ** 2,
+            ]
+        ).astype(np.float64)
+
+        self._order = np.argsort(-probability, kind="stable")
+        self._sorted_positive = positive[self._order].astype(np.float64)
+        # Objects of equal probability pass a threshold together: only the last of each tie is
+        # an operating point.
+        steps = np.diff(probability[self._order]) != 0
+        self._ends = np.flatnonzero(np.append(steps, True))
+
+        self._n_classes = len(classes)
+        if self._n_classes > 2:
+            pairs = np.searchsorted(classes, y) * self._n_classes
+            pairs += np.searchsorted(classes, prediction)
+            self._pairs = np.eye(self._n_classes**2)[pairs]
+
+    def scores(self, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Score the predictions under each weighting.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_draws, n_objects), default=None
+            How often each object counts; None counts each object once.
+
+        Returns
+        -------
+        scores : dict of str to ndarray of shape (n_draws,)
+            One array per metric. Without positive predictions precision is 0, as in
+            scikit-learn; whatever needs a class that carries no weight is NaN.
+        """
+        if weights is None:
+            weights = np.ones((1, len(self._order)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scores = self._threshold_scores(weights) | self._ranking_scores(weights)
+            if self._n_classes > 2:
+                scores |= self._macro_scores(weights)
+        return {metric: scores[metric] for metric in METRICS if metric in scores}
+
+    def _threshold_scores(self, weights):
+        true_pos, false_pos, false_neg, true_neg, squared = (weights @ self._columns).T
+        recall = true_pos / (true_pos + false_neg)
+        specificity = true_neg / (true_neg + false_pos)
+        called = true_pos + false_pos
+        precision = np.divide(true_pos, called, out=np.zeros_like(called), where=called > 0)
+        f1 = 2 * true_pos / (2 * true_pos + false_pos + false_neg)
+        return {
+            "balanced_accuracy": (recall + specificity) / 2,
+            "recall": recall,
+            "precision": np.where(np.isnan(recall), np.nan, precision),
+            "f1": np.where(np.isnan(recall), np.nan, f1),
+            "specificity": specificity,
+            "brier_score": squared / weights.sum(axis=1),
+        }
+
+    def _ranking_scores(self, weights):
+        weights = weights[:, self._order]
+        positive = np.cumsum(weights * self._sorted_positive, axis=1)[:, self._ends]
+        everything = np.cumsum(weights, axis=1)[:, self._ends]
+        negative = everything - positive
+        new_positive = np.diff(positive, axis=1, prepend=0)
+        new_negative = np.diff(negative, axis=1, prepend=0)
+        n_positive, n_negative = positive[:, -1], negative[:, -1]
+        precision = np.divide(
+            positive, everything, out=np.zeros_like(positive), where=everything > 0
+        )
+        # A positive above a negative counts one, level with it one half (Mann-Whitney).
+        won = new_negative * (positive - new_positive / 2)
+        return {
+            "average_precision": (new_positive * precision).sum(axis=1) / n_positive,
+            "roc_auc": won.sum(axis=1) / (n_positive * n_negative),
+        }
+
+    def _macro_scores(self, weights):
+        confusion = (weights @ self._pairs).reshape(-1, self._n_classes, self._n_classes)
+        hits = np.diagonal(confusion, axis1=1, axis2=2)
+        true, called = confusion.sum(axis=2), confusion.sum(axis=1)
+        return {
+            "macro_recall": _mean_of_defined(hits, true),
+            "macro_f1": _mean_of_defined(2 * hits, true + called),
+        }
+
+
+def _mean_of_defined(numerator, denominator):
+    """Mean over classes of a ratio, leaving out the classes for which it is undefined."""
+    defined = denominator > 0
+    ratio = np.divide(numerator, denominator, out=np.zeros_like(numerator), where=defined)
+    return ratio.sum(axis=1) / defined.sum(axis=1)
+
+
+def bootstrap_weights(strata: np.ndarray, n_draws: int, seed: int) -> Iterator[np.ndarray]:
+    """Draw bootstrap samples within strata, as counts.
+
+    Parameters
+    ----------
+    strata : ndarray of shape (n_objects,)
+        The stratum of each object; each draw keeps every stratum's size.
+
+    n_draws : int
+        Number of draws.
+
+    seed : int
+        Seed of the draws: the same seed and strata give the same draws.
+
+    Yields
+    ------
+    weights : ndarray of shape (n_block, n_objects), dtype float64
+        How often each object was drawn, for a block of draws.
+    """
+    rng = np.random.default_rng(seed)
+    # By first appearance, as in StratifiedKFold: the names of the classes must not matter.
+    codes, found = pd.factorize(strata)
+    members = [np.flatnonzero(codes == code) for code in range(len(found))]
+    block = max(1, _BLOCK_SIZE // len(strata))
+    for start in range(0, n_draws, block):
+        rows = min(block, n_draws - start)
+        weights = np.empty((rows, len(strata)))
+        for member in members:
+            size = len(member)
+            drawn = rng.integers(size, size=(rows, size))
+            drawn += size * np.arange(rows)[:, np.newaxis]
+            counts = np.bincount(drawn.ravel(), minlength=rows * size)
+            weights[:, member] = counts.reshape(rows, size)
+        yield weights
+
+
+def bootstrap_scores(
+    samples: Sequence[ScoredSample], strata: np.ndarray, n_draws: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Score bootstrap draws of the objects, averaged over repeats.
+
+    Parameters
+    ----------
+    samples : sequence of ScoredSample
+        Predictions of the same objects, one sample per repeat; a draw applies to all of them.
+
+    strata : ndarray of shape (n_objects,)
+        The stratum of each object.
+
+    n_draws : int
+        Number of draws.
+
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    scores : dict of str to ndarray of shape (n_draws,)
+        Mean over the repeats, one array per metric.
+    """
+    blocks = []
+    for weights in bootstrap_weights(strata, n_draws, seed):
+        repeats = [sample.scores(weights) for sample in samples]
+        blocks.append({m: np.mean([r[m] for r in repeats], axis=0) for m in repeats[0]})
+    return {metric: np.concatenate([block[metric] for block in blocks]) for metric in blocks[0]}
+
+
+def percentile_interval(draws: np.ndarray, confidence_level: float) -> tuple[float, float]:
+    """Bootstrap percentile interval.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (n_draws,)
+        Score of each draw.
+
+    confidence_level : float
+        Share of the draws that the interval holds.
+
+    Returns
+    -------
+    low, high : float
+        Ends of the interval.
+    """
+    tail = (1 - confidence_level) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,0 +1,141 @@
+"""The weighted scores and the bootstrap, against scikit-learn and against theory."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from sklearn_tde.evaluation._scores import (
+    ScoredSample,
+    bootstrap_scores,
+    bootstrap_weights,
+    percentile_interval,
+)
+
+BINARY = np.array(["SN Ia", "TDE"])
+
+
+def make_predictions(rng, n=120, *, decimals=1):
+    """Labels with few distinct probabilities, so that ties abound."""
+    y = np.where(rng.random(n) < 0.2, "TDE", "SN Ia")
+    probability = np.clip(rng.normal(0.3 + 0.3 * (y == "TDE"), 0.2), 0, 1).round(decimals)
+    return y, np.where(probability > 0.5, "TDE", "SN Ia"), probability
+
+
+def sklearn_scores(y, prediction, probability):
+    positive, called = y == "TDE", prediction == "TDE"
+    return {
+        "balanced_accuracy": metrics.balanced_accuracy_score(positive, called),
+        "recall": metrics.recall_score(positive, called),
+        "precision": metrics.precision_score(positive, called, zero_division=0),
+        "f1": metrics.f1_score(positive, called),
+        "specificity": metrics.recall_score(~positive, ~called),
+        "average_precision": metrics.average_precision_score(positive, probability),
+        "roc_auc": metrics.roc_auc_score(positive, probability),
+        "brier_score": metrics.brier_score_loss(positive, probability),
+    }
+
+
+@pytest.mark.parametrize("decimals", [1, 6])
+def test_scores_of_draws_are_sklearns_scores_of_the_resampled_objects(decimals):
+    y, prediction, probability = make_predictions(np.random.default_rng(0), decimals=decimals)
+    sample = ScoredSample(y, prediction, probability, classes=BINARY, pos_label="TDE")
+    weights = np.concatenate(list(bootstrap_weights(y, 20, seed=3)))
+    scores = sample.scores(weights)
+    for draw, weight in enumerate(weights):
+        rows = np.repeat(np.arange(len(y)), weight.astype(int))
+        expected = sklearn_scores(y[rows], prediction[rows], probability[rows])
+        assert list(scores) == list(expected)
+        for metric, value in expected.items():
+            assert scores[metric][draw] == pytest.approx(value, abs=1e-12), metric
+
+
+def test_without_positive_predictions_precision_and_f1_are_zero():
+    y = np.array(["TDE", "SN Ia", "SN Ia"])
+    sample = ScoredSample(
+        y, np.full(3, "SN Ia"), np.array([0.4, 0.1, 0.2]), classes=BINARY, pos_label="TDE"
+    )
+    scores = sample.scores()
+    assert scores["precision"] == scores["f1"] == scores["recall"] == 0
+    assert scores["average_precision"] == 1
+
+
+def test_scores_that_need_an_absent_class_are_nan():
+    y = np.full(3, "SN Ia")
+    probability = np.array([0.4, 0.1, 0.2])
+    scores = ScoredSample(y, y, probability, classes=BINARY, pos_label="TDE").scores()
+    undefined = {metric for metric, score in scores.items() if np.isnan(score[0])}
+    assert undefined == {
+        *("balanced_accuracy", "recall", "precision", "f1", "average_precision", "roc_auc")
+    }
+    assert scores["specificity"] == 1
+
+
+def test_macro_scores_are_sklearns_over_all_classes():
+    rng = np.random.default_rng(1)
+    classes = np.array(["AGN", "SN Ia", "TDE"])
+    y, prediction = rng.choice(classes, 90), rng.choice(classes, 90)
+    sample = ScoredSample(y, prediction, rng.random(90), classes=classes, pos_label="TDE")
+    weights = np.concatenate(list(bootstrap_weights(y, 5, seed=0)))
+    scores = sample.scores(weights)
+    for draw, weight in enumerate(weights):
+        rows = np.repeat(np.arange(90), weight.astype(int))
+        recall = metrics.balanced_accuracy_score(y[rows], prediction[rows])
+        f1 = metrics.f1_score(y[rows], prediction[rows], average="macro")
+        assert scores["macro_recall"][draw] == pytest.approx(recall)
+        assert scores["macro_f1"][draw] == pytest.approx(f1)
+
+
+def test_each_draw_keeps_the_size_of_every_class():
+    y = np.repeat(["AGN", "SN Ia", "TDE"], [3, 40, 7])
+    weights = np.concatenate(list(bootstrap_weights(y, 200, seed=0)))
+    for label, size in (("AGN", 3), ("SN Ia", 40), ("TDE", 7)):
+        assert (weights[:, y == label].sum(axis=1) == size).all()
+    # Each object is as likely as any other: its mean count is 1, give or take 0.07.
+    assert abs(weights.mean(axis=0) - 1).max() < 0.3
+
+
+def test_blocks_of_draws_make_one_sequence(monkeypatch):
+    y = np.repeat([0, 1], [90, 10])
+    monkeypatch.setattr("sklearn_tde.evaluation._scores._BLOCK_SIZE", 700)
+    blocks = list(bootstrap_weights(y, 20, seed=0))
+    assert [len(block) for block in blocks] == [7, 7, 6]
+    sample = ScoredSample(y, y, np.linspace(0, 1, 100), classes=np.array([0, 1]), pos_label=1)
+    draws = bootstrap_scores([sample], y, 20, 0)
+    assert draws["brier_score"] == pytest.approx(
+        sample.scores(np.concatenate(blocks))["brier_score"]
+    )
+
+
+def test_a_draw_is_averaged_over_the_repeats():
+    rng = np.random.default_rng(0)
+    y, prediction, probability = make_predictions(rng)
+    noisy = np.clip(probability + rng.normal(0, 0.2, len(y)), 0, 1)
+    samples = [
+        ScoredSample(y, prediction, p, classes=BINARY, pos_label="TDE")
+        for p in (probability, noisy)
+    ]
+    both = bootstrap_scores(samples, y, 50, 0)["roc_auc"]
+    alone = [bootstrap_scores([sample], y, 50, 0)["roc_auc"] for sample in samples]
+    assert both == pytest.approx((alone[0] + alone[1]) / 2)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    n_positive, n_negative, n_trials = 60, 240, 300
+
+    def draw(n_positive, n_negative):
+        y = np.repeat([True, False], [n_positive, n_negative])
+        probability = 1 / (1 + np.exp(-rng.normal(np.where(y, 0.5, -1.0), 1.0)))
+        classes = np.array([False, True])
+        sample = ScoredSample(y, probability > 0.5, probability, classes=classes, pos_label=True)
+        return y, sample
+
+    truth = {m: score[0] for m, score in draw(100_000, 400_000)[1].scores().items()}
+    covered = dict.fromkeys(truth, 0)
+    for trial in range(n_trials):
+        y, sample = draw(n_positive, n_negative)
+        for metric, draws in bootstrap_scores([sample], y, 300, trial).items():
+            low, high = percentile_interval(draws, 0.9)
+            covered[metric] += low <= truth[metric] <= high
+    for metric, count in covered.items():
+        assert 0.84 <= count / n_trials <= 0.96, metric

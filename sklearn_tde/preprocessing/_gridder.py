@@ -168,7 +168,7 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
 
     @classmethod
     def reference(cls) -> LightCurveGridder:
-        """Return the gridder of the reference study [1]_.
+        """Return the gridder of the reference study.
 
         300 points from 0 to 300 days, the clock at the first detection, coverage masks, and
         every observation in the interpolation and the scale. Two things differ on purpose: times

@@ -1,0 +1,137 @@
+"""The recurrent network and its loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class LSTMNetwork(nn.Module):
+    """Linear projection, stacked LSTM, mean over the observed steps, two-layer head.
+
+    Parameters
+    ----------
+    n_features : int
+        Channels of a step.
+    n_outputs : int
+        Number of logits.
+    hidden_dim : int, default=64
+        Size of the projection and of the hidden state in each direction.
+    num_layers : int, default=2
+        Stacked recurrent layers.
+    bidirectional : bool, default=True
+        Whether each layer also reads the sequence backwards.
+    dropout : float, default=0.2
+        Probability of dropping a value between the layers and in the head.
+    n_masks : int, default=0
+        Number of channels, the last ones, that get no noise.
+    input_noise : float, default=0.0
+        Standard deviation of the noise added to the other channels while training.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden_dim: int = 64,
+        num_layers: int = 2,
+        bidirectional: bool = True,
+        dropout: float = 0.2,
+        n_masks: int = 0,
+        input_noise: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.n_masks = n_masks
+        self.input_noise = input_noise
+        directions = 2 if bidirectional else 1
+        width = directions * hidden_dim
+        # Buffers, so that they are saved with the weights: the features are standardised inside.
+        self.register_buffer("shift", torch.zeros(n_features))
+        self.register_buffer("gain", torch.ones(n_features))
+        self.projection = nn.Linear(n_features, hidden_dim)
+        sizes = [hidden_dim] + [width] * (num_layers - 1)
+        self.forward_layers = nn.ModuleList(
+            nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes
+        )
+        self.backward_layers = nn.ModuleList(
+            nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes if bidirectional
+        )
+        self.between = nn.Dropout(dropout)
+        self.head = nn.Sequential(
+            nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, n_outputs)
+        )
+
+    def standardize(self, shift: torch.Tensor, gain: torch.Tensor) -> None:
+        """Make the network read ``(steps - shift) * gain``, both of shape (n_features,)."""
+        self.shift.copy_(shift)
+        self.gain.copy_(gain)
+
+    def forward(
+        self, steps: torch.Tensor, seen: torch.Tensor, lengths: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the logits of a batch.
+
+        Parameters
+        ----------
+        steps : Tensor of shape (n_objects, n_steps, n_features)
+            Features, padded on the right.
+        seen : Tensor of shape (n_objects, n_steps), dtype bool
+            Steps to average.
+        lengths : Tensor of shape (n_objects,)
+            Steps of each object before the padding.
+
+        Returns
+        -------
+        logits : Tensor of shape (n_objects, n_outputs)
+            The logits.
+        """
+        inputs = (steps - self.shift) * self.gain
+        if self.training and self.input_noise:
+            noise = self.input_noise * torch.randn_like(inputs)
+            noise[:, :, inputs.shape[2] - self.n_masks :] = 0.0
+            inputs = inputs + noise
+        hidden = self.projection(inputs)
+        mirror = _mirrored_steps(lengths, steps.shape[1]) if self.backward_layers else None
+        for layer, forward_layer in enumerate(self.forward_layers):
+            if layer:
+                hidden = self.between(hidden)
+            outputs = [forward_layer(hidden)[0]]
+            if mirror is not None:
+                backwards = self.backward_layers[layer](_reorder(hidden, mirror))[0]
+                outputs.append(_reorder(backwards, mirror))
+            hidden = torch.cat(outputs, dim=2)
+        weight = seen.unsqueeze(2).to(hidden.dtype)
+        pooled = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)
+        return self.head(pooled)
+
+
+def _mirrored_steps(lengths: torch.Tensor, n_steps: int) -> torch.Tensor:
+    """Return the positions that reverse each sequence within its own length."""
+    steps = torch.arange(n_steps, device=lengths.device)
+    lengths = lengths.unsqueeze(1)
+    return torch.where(steps < lengths, lengths - 1 - steps, steps)
+
+
+def _reorder(hidden: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    return hidden.gather(1, positions.unsqueeze(2).expand(-1, -1, hidden.shape[2]))
+
+
+class WeightedLoss(nn.Module):
+    """Cross-entropy of weighted objects, divided by their number.
+
+    With one logit, and ``n_negative / n_positive`` as the weight of the positives and 1 as that
+    of the negatives, it is ``BCEWithLogitsLoss(pos_weight=n_negative / n_positive)``.
+    """
+
+    def forward(
+        self, logits: torch.Tensor, target: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """Return the loss of logits (n_objects, n_outputs) for (class codes, weights)."""
+        y, weight = target
+        if logits.shape[1] == 1:
+            loss = nn.functional.binary_cross_entropy_with_logits(
+                logits[:, 0], y.to(logits.dtype), reduction="none"
+            )
+        else:
+            loss = nn.functional.cross_entropy(logits, y, reduction="none")
+        return (loss * weight).mean()

@@ -1,0 +1,184 @@
+"""Accuracy on the real light curves: the default pipeline, the reference recipe, simulations.
+
+Run from the root of the repository, with the benchmark's tables in the folder that
+SKLEARN_TDE_DATA names (or ../shared/data)::
+
+    python tests/benchmarks/accuracy.py lstm --seeds 3 --jobs 2
+    python tests/benchmarks/accuracy.py reference --seeds 1 --epochs 100 --jobs 2
+    python tests/benchmarks/accuracy.py simulated --seeds 3
+    python tests/benchmarks/accuracy.py compare
+
+Each run writes its out-of-fold predictions to ``--output`` (default: results/accuracy), seed by
+seed: a run that is started again goes on where it stopped. ``compare`` puts those of one split
+side by side, with paired differences.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
+from sklearn.model_selection import StratifiedShuffleSplit, TunedThresholdClassifierCV
+
+from sklearn_tde import (
+    LightCurveGridder,
+    LSTMTransientClassifier,
+    cross_validation_report,
+    load_light_curves,
+    make_lstm_pipeline,
+    make_transients,
+)
+from sklearn_tde.evaluation import CrossValidationReport, compare_reports
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("SKLEARN_TDE_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+def load_ztf(classes: tuple[str, ...] = ("TDE", "SN Ia")) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the real light curves of some classes."""
+    X, y = load_light_curves(DATA / "ztf_observations.parquet", DATA / "ztf_objects.parquet")
+    chosen = np.isin(y, classes)
+    return X[chosen], y[chosen]
+
+
+def make_reference(epochs: int):
+    """Return the recipe of the reference study as a pipeline."""
+    classifier = LSTMTransientClassifier.reference(max_epochs=epochs)
+    return make_lstm_pipeline(gridder=LightCurveGridder.reference(), **classifier.get_params())
+
+
+def run_seed(name: str, seed: int, epochs: int | None, jobs: int | None):
+    """Cross-validate one recipe on one split, the threshold tuned inside each training fold."""
+    X, y = load_ztf()
+    options = {"pos_label": "TDE", "cv": 5, "random_state": seed, "threshold": "tune"}
+    if name == "lstm":
+        estimator = make_lstm_pipeline(**({} if epochs is None else {"max_epochs": epochs}))
+        title = "LSTM, defaults"
+    else:
+        epochs = epochs or 500
+        estimator = make_reference(epochs)
+        title = f"reference recipe, {epochs} epochs"
+        # One inner split in place of five: the recipe takes minutes to train.
+        options["threshold_cv"] = StratifiedShuffleSplit(1, test_size=0.25, random_state=seed)
+    return cross_validation_report(estimator, X, y, name=title, n_jobs=jobs, **options)
+
+
+def run_cross_validation(args: argparse.Namespace) -> None:
+    """Run the seeds that are not there yet and print the table of all."""
+    for seed in range(args.seeds):
+        path = args.output / f"{args.run}-{seed}.joblib"
+        if not path.exists():
+            start = time.perf_counter()
+            report = run_seed(args.run, seed, args.epochs, args.jobs)
+            joblib.dump((report, time.perf_counter() - start), path)
+    reports, seconds = load_reports(args.output, args.run, args.seeds)
+    print(merge(reports))
+    print(f"\nwall time of one cross-validation: {np.round(seconds, 0)} s")
+
+
+def load_reports(folder: Path, name: str, n_seeds: int) -> tuple[list, list[float]]:
+    """Return the reports of a run and the seconds each took."""
+    stored = [joblib.load(folder / f"{name}-{seed}.joblib") for seed in range(n_seeds)]
+    return [report for report, _ in stored], [seconds for _, seconds in stored]
+
+
+def merge(reports: list[CrossValidationReport]) -> CrossValidationReport:
+    """Put the reports of several seeds together as the repeats of one."""
+    first = reports[0]
+    return CrossValidationReport(
+        pd.concat([r.predictions_.assign(repeat=k) for k, r in enumerate(reports)]),
+        pd.concat(
+            [r.folds_.drop(columns=r.pooled_.index).assign(repeat=k) for k, r in enumerate(reports)]
+        ),
+        pos_label=first.pos_label,
+        name=first.name,
+        threshold=first.threshold,
+    )
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Print the default pipeline against the reference recipe, on the splits both have."""
+    n_seeds = sum((args.output / f"reference-{seed}.joblib").exists() for seed in range(100))
+    ours, reference = (
+        merge(load_reports(args.output, name, n_seeds)[0]) for name in ("lstm", "reference")
+    )
+    print(f"{ours.name} against {reference.name}, {n_seeds} split(s)")
+    print(compare_reports(ours, reference).round(3).to_string())
+    for threshold in (0.5, 0.7):
+        for report in (ours, reference):
+            predictions = report.predictions_
+            found = np.where(predictions["probability"] >= threshold, "TDE", "SN Ia")
+            at_threshold = merge([report])
+            at_threshold = CrossValidationReport(
+                predictions.assign(prediction=found),
+                report.folds_.drop(columns=report.pooled_.index),
+                pos_label="TDE",
+                name=report.name,
+                threshold=str(threshold),
+            )
+            print(f"\n{at_threshold}")
+
+
+def run_simulated(args: argparse.Namespace) -> None:
+    """Train on simulations only and test on the real light curves."""
+    X, y = load_ztf()
+    rows = []
+    for seed in range(args.seeds):
+        simulated, labels = make_transients(
+            n_tde=args.n_tde, n_sn_ia=args.n_sn_ia, random_state=seed
+        )
+        pipeline = make_lstm_pipeline(
+            random_state=seed, **({} if args.epochs is None else {"max_epochs": args.epochs})
+        )
+        model = TunedThresholdClassifierCV(
+            pipeline,
+            scoring="balanced_accuracy",
+            cv=StratifiedShuffleSplit(1, test_size=0.25, random_state=seed),
+        )
+        start = time.perf_counter()
+        model.fit(simulated, labels)
+        seconds = time.perf_counter() - start
+        probability = model.predict_proba(X)[:, list(model.classes_).index("TDE")]
+        rows.append(
+            {
+                "seed": seed,
+                "average_precision": average_precision_score(y == "TDE", probability),
+                "roc_auc": roc_auc_score(y == "TDE", probability),
+                "balanced_accuracy": balanced_accuracy_score(y, model.predict(X)),
+                "balanced_accuracy_at_0.5": balanced_accuracy_score(y == "TDE", probability >= 0.5),
+                "threshold": model.best_threshold_,
+                "fit_seconds": seconds,
+            }
+        )
+        print(pd.DataFrame(rows[-1:]).round(3).to_string(header=seed == 0, index=False))
+    print("\nmean", pd.DataFrame(rows).mean().round(3).to_string(), sep="\n")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", choices=["lstm", "reference", "simulated", "compare"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=None, help="default: the recipe's own")
+    parser.add_argument("--jobs", type=int, default=None, help="folds at a time")
+    parser.add_argument("--n-tde", type=int, default=1000, help="simulated TDEs")
+    parser.add_argument("--n-sn-ia", type=int, default=3000, help="simulated SNe Ia")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "results" / "accuracy")
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    if args.run == "compare":
+        compare(args)
+    elif args.run == "simulated":
+        run_simulated(args)
+    else:
+        run_cross_validation(args)
+
+
+if __name__ == "__main__":
+    main()

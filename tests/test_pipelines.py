@@ -1,0 +1,131 @@
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    StratifiedKFold,
+    TunedThresholdClassifierCV,
+    cross_validate,
+)
+from sklearn.pipeline import Pipeline
+
+from sklearn_tde import LightCurveGridder, make_lstm_pipeline, make_transients
+
+
+@pytest.fixture(scope="module")
+def transients():
+    return make_transients(n_tde=24, n_sn_ia=60, random_state=0)
+
+
+def small(**params):
+    return make_lstm_pipeline(
+        gridder=LightCurveGridder(cadence=5),
+        **{"hidden_dim": 8, "max_epochs": 12, "batch_size": 16, "lr": 5e-3, "random_state": 0}
+        | params,
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(transients):
+    return small().fit(*transients)
+
+
+def test_the_steps_have_the_documented_names_and_defaults():
+    pipeline = make_lstm_pipeline(max_epochs=40, random_state=0)
+    assert list(pipeline.named_steps) == ["gridder", "classifier"]
+    assert pipeline["classifier"].max_epochs == 40
+    assert make_lstm_pipeline(gridder=LightCurveGridder(bands=("g",)))["classifier"].n_masks == 1
+    with pytest.raises(TypeError, match="hidden_size"):
+        make_lstm_pipeline(hidden_size=3)
+
+
+def test_it_tells_tdes_from_supernovae(transients, fitted):
+    X, y = transients
+    test, labels = make_transients(n_tde=30, n_sn_ia=60, random_state=1)
+    assert roc_auc_score(labels == "TDE", fitted.decision_function(test)) > 0.85
+    assert fitted.classes_.tolist() == ["SN Ia", "TDE"]
+    np.testing.assert_allclose(fitted.predict_proba(test).sum(axis=1), 1)
+
+
+def test_cross_validation_scores_every_fold(transients):
+    X, y = transients
+    scoring = ["balanced_accuracy", "roc_auc"]
+    scores = cross_validate(small(), X, y, cv=5, scoring=scoring, error_score="raise")
+    assert scores["test_balanced_accuracy"].shape == (5,)
+    assert scores["test_roc_auc"].mean() > 0.75
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    assert len(cross_validate(small(max_epochs=1), X, y, cv=folds)["test_score"]) == 3
+
+
+def test_a_search_reaches_gridder_and_classifier_in_worker_processes(transients, tmp_path):
+    X, y = transients
+    pipeline = small(max_epochs=2)
+    cached = Pipeline(pipeline.steps, memory=str(tmp_path))
+    grid = {"gridder__mask": ["observed", "coverage"], "classifier__hidden_dim": [4, 8]}
+    scores = [
+        GridSearchCV(p, grid, cv=2, scoring="roc_auc", n_jobs=jobs, error_score="raise")
+        .fit(X, y)
+        .cv_results_["mean_test_score"]
+        for p, jobs in ((pipeline, None), (pipeline, 2), (cached, None))
+    ]
+    assert len(set(scores[0])) > 1
+    np.testing.assert_array_equal(scores[1], scores[0])
+    np.testing.assert_array_equal(scores[2], scores[0])
+
+
+def test_thresholds_are_tuned_or_fixed(transients, fitted):
+    X, y = transients
+    fixed = FixedThresholdClassifier(small(), threshold=0.7, pos_label="TDE").fit(X, y)
+    expected = np.where(fitted.predict_proba(X)[:, 1] >= 0.7, "TDE", "SN Ia")
+    np.testing.assert_array_equal(fixed.predict(X), expected)
+    assert (fixed.predict(X) == "TDE").sum() != (fitted.predict(X) == "TDE").sum()
+
+    tuned = TunedThresholdClassifierCV(small(), scoring="balanced_accuracy", cv=3).fit(X, y)
+    assert 0 < tuned.best_threshold_ < 1
+    expected = np.where(fitted.predict_proba(X)[:, 1] >= tuned.best_threshold_, "TDE", "SN Ia")
+    np.testing.assert_array_equal(tuned.predict(X), expected)
+
+
+def test_a_saved_pipeline_gives_the_same_probabilities(transients, fitted, tmp_path):
+    X, _ = transients
+    joblib.dump(fitted, tmp_path / "model.joblib")
+    loaded = joblib.load(tmp_path / "model.joblib")
+    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_clone_is_unfitted_and_trains_the_same(transients, fitted):
+    X, y = transients
+    copy = clone(fitted)
+    assert not hasattr(copy["classifier"], "net_")
+    np.testing.assert_array_equal(copy.fit(X, y).predict_proba(X), fitted.predict_proba(X))
+
+
+def test_any_container_any_order_any_subset_gives_the_same_probabilities(transients, fitted):
+    X, _ = transients
+    expected = fitted.predict_proba(X)
+    tables = [X["light_curve"].iloc[k].iloc[::-1] for k in range(len(X))]
+    np.testing.assert_allclose(fitted.predict_proba(tables), expected, atol=1e-6)
+    chosen = np.random.default_rng(0).permutation(len(X))[:20]
+    np.testing.assert_allclose(fitted.predict_proba(X.iloc[chosen]), expected[chosen], atol=1e-6)
+
+
+def test_several_classes():
+    X, y = make_transients(n_tde=10, n_sn_ia=15, n_sn_ii=15, random_state=0)
+    model = small(max_epochs=3).fit(X, y)
+    assert model.classes_.tolist() == ["SN II", "SN Ia", "TDE"]
+    assert model.predict_proba(X).shape == (40, 3)
+
+
+def test_a_curve_of_one_observation_or_one_band_or_none_is_scored(fitted):
+    one = {"time": [0.0], "band": ["g"], "flux": [50.0], "flux_err": [5.0]}
+    probabilities = fitted.predict_proba([one, {**one, "flux": [1.0]}, {}])
+    assert np.isfinite(probabilities).all()
+
+
+def test_a_band_that_was_not_trained_is_refused(fitted):
+    one = {"time": [0.0], "band": ["i"], "flux": [50.0], "flux_err": [5.0]}
+    with pytest.raises(ValueError, match="object 0: band is 'i' at observation 0"):
+        fitted.predict_proba([one])

@@ -67,13 +67,10 @@ class LSTMTransientClassifier(ClassifierMixin, BaseEstimator):
         the steps of the training data.
     step_dropout : float, default=0.5
         Largest fraction of an object's steps that an update leaves out; the fraction is drawn
-        anew, uniformly from 0 to this, for every object and update. A regularisation, as the two
-        that follow; prediction reads every step.
+        anew, uniformly from 0 to this, for every object and update. A regularisation, as the
+        next; prediction reads every step.
     truncation : float, default=0.3
         Probability that an update sees an object only up to a step drawn at random.
-    input_noise : float, default=0.1
-        Standard deviation of the normal noise that an update adds to every channel but the
-        masks, after they are standardised.
     class_weight : "balanced", dict or None, default="balanced"
         Weights of the classes in the loss, as a mapping from the labels in `y`. "balanced", for
         two classes: 1 for ``classes_[0]`` and the ratio of the numbers of objects
@@ -166,7 +163,6 @@ class LSTMTransientClassifier(ClassifierMixin, BaseEstimator):
         "standardize": ["boolean"],
         "step_dropout": [Interval(Real, 0, 1, closed="left")],
         "truncation": [Interval(Real, 0, 1, closed="both")],
-        "input_noise": [Interval(Real, 0, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -196,7 +192,6 @@ class LSTMTransientClassifier(ClassifierMixin, BaseEstimator):
         standardize: bool = True,
         step_dropout: float = 0.5,
         truncation: float = 0.3,
-        input_noise: float = 0.1,
         class_weight: str | Mapping[Any, float] | None = "balanced",
         max_epochs: int = 40,
         batch_size: int = 64,
@@ -222,7 +217,6 @@ class LSTMTransientClassifier(ClassifierMixin, BaseEstimator):
         self.standardize = standardize
         self.step_dropout = step_dropout
         self.truncation = truncation
-        self.input_noise = input_noise
         self.class_weight = class_weight
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -269,7 +263,6 @@ class LSTMTransientClassifier(ClassifierMixin, BaseEstimator):
             "standardize": False,
             "step_dropout": 0.0,
             "truncation": 0.0,
-            "input_noise": 0.0,
             "max_epochs": 500,
             "batch_size": 128,
             "lr": 1e-4,
@@ -340,7 +333,6 @@ class LSTMTransientClassifier(ClassifierMixin, BaseEstimator):
         net = make_net(
             self.get_params(deep=False),
             n_features=X.shape[2],
-            n_masks=self._n_masks(),
             n_classes=len(self.classes_),
             n_updates=self.max_epochs * -(-len(training) // self.batch_size),
             valid=valid,
@@ -531,7 +523,6 @@ class LSTMTransientClassifier(ClassifierMixin, BaseEstimator):
             net = make_net(
                 self.get_params(deep=False),
                 n_features=self.n_features_in_ if self._is_sequence else 1,
-                n_masks=self._n_masks(),
                 n_classes=len(self.classes_),
             )
             with seeded(0, net.device):

@@ -23,10 +23,6 @@ class LSTMNetwork(nn.Module):
         Whether each layer also reads the sequence backwards.
     dropout : float, default=0.2
         Probability of dropping a value between the layers and in the head.
-    n_masks : int, default=0
-        Number of channels, the last ones, that get no noise.
-    input_noise : float, default=0.0
-        Standard deviation of the noise added to the other channels while training.
     """
 
     def __init__(
@@ -37,12 +33,8 @@ class LSTMNetwork(nn.Module):
         num_layers: int = 2,
         bidirectional: bool = True,
         dropout: float = 0.2,
-        n_masks: int = 0,
-        input_noise: float = 0.0,
     ) -> None:
         super().__init__()
-        self.n_masks = n_masks
-        self.input_noise = input_noise
         directions = 2 if bidirectional else 1
         width = directions * hidden_dim
         # Buffers, so that they are saved with the weights: the features are standardised inside.
@@ -85,12 +77,7 @@ class LSTMNetwork(nn.Module):
         logits : Tensor of shape (n_objects, n_outputs)
             The logits.
         """
-        inputs = (steps - self.shift) * self.gain
-        if self.training and self.input_noise:
-            noise = self.input_noise * torch.randn_like(inputs)
-            noise[:, :, inputs.shape[2] - self.n_masks :] = 0.0
-            inputs = inputs + noise
-        hidden = self.projection(inputs)
+        hidden = self.projection((steps - self.shift) * self.gain)
         mirror = _mirrored_steps(lengths, steps.shape[1]) if self.backward_layers else None
         for layer, forward_layer in enumerate(self.forward_layers):
             if layer:

@@ -145,19 +145,6 @@ def test_prediction_batches_are_whole():
     assert sorted(inputs["lengths"].tolist()) == sorted(sequences.lengths)
 
 
-def test_noise_is_added_to_the_channels_but_the_masks_and_only_while_training():
-    network = LSTMNetwork(5, 1, hidden_dim=6, dropout=0.0, n_masks=2, input_noise=0.5)
-    seen = []
-    network.projection.register_forward_hook(lambda m, args, out: seen.append(args[0]))
-    inputs, _ = Sequences(make_steps(200), n_masks=2).batch(np.arange(200))
-    network.train()(**inputs)
-    network.eval()(**inputs)
-    difference = (seen[0] - seen[1]).detach().numpy()
-    assert difference[:, :, :3].std() == pytest.approx(0.5, rel=0.05)
-    assert (difference[:, :, 3:] == 0).all()
-    torch.testing.assert_close(seen[1], inputs["steps"])
-
-
 def test_the_loss_of_two_classes_is_that_of_the_positive_weight():
     logits, y = torch.randn(9, 1), torch.tensor([0, 1, 0, 0, 1, 0, 0, 0, 1])
     weight = torch.where(y == 1, 2.5, 1.0)

@@ -355,7 +355,6 @@ def test_bad_training_data_is_named(change, error, message):
         {"lr_schedule": "cosine"},
         {"step_dropout": 1.0},
         {"truncation": 1.1},
-        {"input_noise": -0.1},
         {"validation_fraction": 1.0},
         {"gradient_clip": 0.0},
     ],

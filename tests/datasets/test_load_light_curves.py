@@ -1,0 +1,309 @@
+"""Tables of light curves from files: what is read, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_tde.datasets import load_light_curves, make_transients
+from sklearn_tde.light_curves import unpack_light_curves
+
+
+@pytest.fixture
+def observations():
+    return pd.DataFrame(
+        {
+            "object_id": ["AT2020a", "AT2020b", "AT2020a", "AT2020a"],
+            "time": [59000.1, 59001.0, 59003.2, 59002.0],
+            "band": ["g", "g", "r", "g"],
+            "flux": [110.0, 60.0, 95.0, -3.0],
+            "flux_err": [9.0, 8.0, 10.0, 9.0],
+        }
+    )
+
+
+@pytest.fixture
+def objects():
+    return pd.DataFrame(
+        {
+            "object_id": ["AT2020b", "AT2020a", "AT2020c"],
+            "label": ["SN Ia", "TDE", "SN II"],
+            "redshift": [0.05, 0.1, 0.02],
+        }
+    )
+
+
+def write(table, path):
+    if path.suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("as_path", [str, lambda path: path])
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
+def test_files_give_what_tables_give(tmp_path, observations, objects, ending, as_path):
+    expected, labels = load_light_curves(observations, objects)
+    X, y = load_light_curves(
+        as_path(write(observations, tmp_path / f"observations{ending}")),
+        as_path(write(objects, tmp_path / f"objects{ending}")),
+    )
+    pd.testing.assert_frame_equal(unpack_light_curves(X), unpack_light_curves(expected))
+    np.testing.assert_array_equal(y, labels)
+
+
+def test_objects_give_order_columns_and_labels(observations, objects):
+    X, y = load_light_curves(observations, objects)
+    assert list(X.index) == ["AT2020b", "AT2020a", "AT2020c"]
+    assert list(y) == ["SN Ia", "TDE", "SN II"]
+    assert y.dtype == object
+    assert list(X["redshift"]) == [0.05, 0.1, 0.02]
+    assert "label" not in X.columns
+    assert list(X["light_curve"].iloc[1]["flux"]) == [110.0, -3.0, 95.0]
+
+
+def test_object_without_observations_stays(observations, objects):
+    X, _ = load_light_curves(observations, objects)
+    counts = unpack_light_curves(X).groupby("object_id")["flux"].count()
+    assert "AT2020c" in X.index
+    assert counts.get("AT2020c", 0) == 0
+
+
+def test_observations_alone_have_no_labels(observations):
+    X, y = load_light_curves(observations)
+    assert list(X.index) == ["AT2020a", "AT2020b"]
+    assert y is None
+
+
+def test_labels_may_stand_with_the_observations(observations):
+    table = observations.assign(label=["TDE", "SN Ia", "TDE", "TDE"])
+    X, y = load_light_curves(table)
+    assert list(X.columns) == ["light_curve"]
+    assert list(y) == ["TDE", "SN Ia"]
+
+
+def test_one_observation_is_a_light_curve(observations):
+    X, _ = load_light_curves(observations.iloc[:1])
+    assert len(unpack_light_curves(X)) == 1
+
+
+def test_one_band_only_is_read(observations):
+    X, _ = load_light_curves(observations[observations["band"] == "g"])
+    assert set(unpack_light_curves(X)["band"]) == {"g"}
+
+
+def test_columns_by_argument(tmp_path):
+    table = pd.DataFrame(
+        {
+            "name": ["007", "007", "008"],
+            "jd": [2459000.5, 2459001.5, 2459000.5],
+            "fid": [1, 2, 2],
+            "magpsf": [18.9, np.nan, 18.9],
+            "sigmapsf": [0.1, np.nan, 0.1],
+            "diffmaglim": [20.5, 20.5, 20.5],
+            "isdiffpos": ["t", None, "f"],
+            "rb": [0.9, 0.0, 0.8],
+        }
+    )
+    X, y = load_light_curves(
+        write(table, tmp_path / "alerts.csv"),
+        write(pd.DataFrame({"name": ["007", "008"], "type": [1, 0]}), tmp_path / "names.csv"),
+        label="type",
+        object_id="name",
+        time="jd",
+        band="fid",
+        mag="magpsf",
+        mag_err="sigmapsf",
+        limiting_mag="diffmaglim",
+        sign="isdiffpos",
+        band_names={1: "g", 2: "r"},
+        observation_columns=("rb",),
+    )
+    rows = unpack_light_curves(X)
+    np.testing.assert_allclose(rows["flux"], [100.0, 0.0, -100.0])
+    assert rows["flux_err"].iloc[1] == pytest.approx(10 ** (-0.4 * (20.5 - 23.9)) / 5)
+    assert list(rows["rb"]) == [0.9, 0.0, 0.8]
+    assert list(X.index) == ["007", "008"]
+    assert y.dtype == np.int64
+
+
+def test_whole_number_labels_survive_a_missing_one(observations, objects):
+    objects["label"] = [0, 1, np.nan]
+    X, y = load_light_curves(observations, objects, missing_labels="drop")
+    assert y.dtype == np.int64
+    assert list(y) == [0, 1]
+    assert list(X.index) == ["AT2020b", "AT2020a"]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, "", "  "])
+def test_missing_labels_are_refused_by_name(observations, objects, missing):
+    objects["label"] = ["SN Ia", missing, "SN II"]
+    with pytest.raises(ValueError, match="'label' is missing for 1 of 3 objects: 'AT2020a'. Use"):
+        load_light_curves(observations, objects)
+    X, y = load_light_curves(observations, objects, missing_labels="drop")
+    assert list(X.index) == ["AT2020b", "AT2020c"]
+    assert list(y) == ["SN Ia", "SN II"]
+    X, y = load_light_curves(observations, objects, label=None)
+    assert len(X) == 3
+    assert y is None
+
+
+def test_objects_table_without_labels(observations, objects):
+    X, y = load_light_curves(observations, objects.drop(columns="label"))
+    assert y is None
+    assert list(X["redshift"]) == [0.05, 0.1, 0.02]
+
+
+def test_label_asked_for_by_name_must_exist(observations, objects):
+    with pytest.raises(ValueError, match="label: there is no column 'class'; the objects have"):
+        load_light_curves(observations, objects, label="class")
+
+
+def test_duplicate_object_is_refused(observations, objects):
+    with pytest.raises(ValueError, match="'AT2020a' is listed more than once"):
+        load_light_curves(observations, pd.concat([objects, objects.iloc[1:2]]))
+
+
+def test_observation_of_unlisted_object_is_refused(observations, objects):
+    with pytest.raises(ValueError, match="object 'AT2020a' has observations but no row"):
+        load_light_curves(observations, objects.drop(index=1))
+
+
+def test_nameless_object_is_refused(observations, objects):
+    objects.loc[1, "object_id"] = None
+    with pytest.raises(ValueError, match="objects: object_id is missing in row 1"):
+        load_light_curves(observations, objects)
+
+
+def test_numbers_and_strings_are_not_the_same_name(observations, objects):
+    numbered = observations.assign(object_id=[1, 2, 1, 1])
+    with pytest.raises(TypeError, match="numbers in the observations and strings in the objects"):
+        load_light_curves(numbered, objects)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="observations: there is no file .*none.csv"):
+        load_light_curves(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("broken.parquet", b"this is no Parquet file"),
+        ("empty.csv", b""),
+        ("binary.csv", b"\xff\xfe\x00\x01\xd8"),
+        ("ragged.csv", b"object_id,time\na,1\nb,2,3,4\n"),
+        ("broken.csv.gz", b"not compressed"),
+    ],
+)
+def test_unreadable_file_is_named(tmp_path, observations, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"observations: .*{name}' cannot be read as"):
+        load_light_curves(path)
+    with pytest.raises(ValueError, match=f"objects: .*{name}' cannot be read as"):
+        load_light_curves(observations, path)
+
+
+def test_folder_is_no_file(tmp_path):
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    with pytest.raises(ValueError, match="folder.csv' cannot be read as CSV"):
+        load_light_curves(folder)
+
+
+def test_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"curves.dat' has no known ending; expected one of \.csv"):
+        load_light_curves(tmp_path / "curves.dat")
+
+
+def test_neither_path_nor_table_is_refused():
+    with pytest.raises(TypeError, match="observations: expected a path or a DataFrame; got int"):
+        load_light_curves(3)
+
+
+@pytest.mark.parametrize("column", ["object_id", "time", "band", "flux", "flux_err"])
+def test_missing_column_is_named(tmp_path, observations, column):
+    path = write(observations.drop(columns=column), tmp_path / "observations.csv")
+    with pytest.raises(ValueError, match=f"column '{column}' is missing"):
+        load_light_curves(path)
+
+
+def test_objects_table_needs_names(observations, objects):
+    with pytest.raises(ValueError, match="objects: column 'object_id' is missing"):
+        load_light_curves(observations, objects.drop(columns="object_id"))
+    X, _ = load_light_curves(observations, objects.set_index("object_id"))
+    assert len(X) == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("flux", np.nan, "AT2020b.*flux is missing"),
+        ("flux_err", 0.0, "AT2020b.*flux_err"),
+        ("flux_err", -1.0, "AT2020b.*flux_err"),
+        ("time", np.nan, "AT2020b.*time"),
+        ("band", None, "AT2020b.*band"),
+    ],
+)
+def test_bad_value_names_object_and_field(observations, column, value, message):
+    observations.loc[1, column] = value
+    with pytest.raises(ValueError, match=message):
+        load_light_curves(observations)
+
+
+def test_unknown_band_is_refused_where_names_are_given(observations):
+    with pytest.raises(ValueError, match="'AT2020a': band is 'r'; expected one of 'g'"):
+        load_light_curves(observations, band_names={"g": "g"})
+
+
+def test_no_observations_and_no_objects_is_refused(observations):
+    with pytest.raises(ValueError, match="it has no rows"):
+        load_light_curves(observations.iloc[:0])
+
+
+def test_no_observations_leaves_empty_objects(observations, objects):
+    X, y = load_light_curves(observations.iloc[:0], objects)
+    assert len(X) == len(y) == 3
+
+
+def test_duplicate_times_are_refused_or_dropped(observations):
+    twice = pd.concat([observations, observations.iloc[:1]])
+    with pytest.raises(ValueError, match="AT2020a"):
+        load_light_curves(twice)
+    X, _ = load_light_curves(twice, duplicates="drop")
+    assert len(unpack_light_curves(X)) == 4
+
+
+def test_unsorted_times_are_sorted(observations):
+    X, _ = load_light_curves(observations.iloc[::-1])
+    assert X["light_curve"].loc["AT2020a"]["time"].is_monotonic_increasing
+
+
+def test_unknown_rule_for_missing_labels_is_refused(observations):
+    with pytest.raises(ValueError, match="missing_labels must be 'raise' or 'drop'; got 'ignore'"):
+        load_light_curves(observations, missing_labels="ignore")
+
+
+@given(seed=st.integers(0, 1000), shuffle=st.randoms(use_true_random=False))
+def test_simulated_sample_comes_back_in_any_order_of_rows(seed, shuffle):
+    X, y = SAMPLES[seed % len(SAMPLES)]
+    table = unpack_light_curves(X)[["object_id", "time", "band", "flux", "flux_err"]]
+    rows = list(range(len(table)))
+    shuffle.shuffle(rows)
+    objects = pd.DataFrame({"object_id": X.index, "label": y, "redshift": X["redshift"].to_numpy()})
+    again, labels = load_light_curves(table.iloc[rows], objects, duplicates="drop")
+    expected = table.drop_duplicates(["object_id", "time", "band"]).reset_index(drop=True)
+    found = unpack_light_curves(again)[expected.columns]
+    order = ["object_id", "time", "band"]
+    pd.testing.assert_frame_equal(
+        found.astype({"band": str}).sort_values(order, ignore_index=True),
+        expected.astype({"band": str}).sort_values(order, ignore_index=True),
+        check_dtype=False,
+    )
+    np.testing.assert_array_equal(labels, y)
+
+
+SAMPLES = [make_transients(n_tde=2, n_sn_ia=2, random_state=seed) for seed in range(3)]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         pipelines,
         preprocessing,
     )
-    from .datasets import load_light_curves, make_transients
-    from .evaluation import cross_validation_report
+    from .datasets import load_alerce_detections, load_light_curves, make_transients
+    from .evaluation import compare_reports, cross_validation_report
     from .inspection import LightCurveDisplay, TrainingHistoryDisplay
     from .light_curves import (
         check_light_curves,
@@ -38,12 +38,14 @@ __all__ = [
     "LightCurveGridder",
     "TrainingHistoryDisplay",
     "check_light_curves",
+    "compare_reports",
     "cross_validation_report",
     "datasets",
     "evaluation",
     "flatten_light_curves",
     "inspection",
     "light_curves",
+    "load_alerce_detections",
     "load_light_curves",
     "make_lstm_pipeline",
     "make_transients",
@@ -56,8 +58,8 @@ __all__ = [
 
 # Each room and the names of it that are public here; the rooms are public themselves.
 _ROOMS = {
-    "datasets": ("load_light_curves", "make_transients"),
-    "evaluation": ("cross_validation_report",),
+    "datasets": ("load_alerce_detections", "load_light_curves", "make_transients"),
+    "evaluation": ("compare_reports", "cross_validation_report"),
     "inspection": ("LightCurveDisplay", "TrainingHistoryDisplay"),
     "light_curves": (
         "check_light_curves",

@@ -9,17 +9,24 @@ microjansky). Every other column belongs to the object and rides along.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from nested_pandas import NestedDtype, NestedFrame
-from nested_pandas.series.ext_array import NestedExtensionArray
 
 from sklearn_tde._containers import coerce_to_frame
+from sklearn_tde._flat import (
+    FIELDS,
+    LIGHT_CURVE,
+    FlatLightCurves,
+    build_frame,
+    flat_struct,
+    nested_array,
+    repeated_rows,
+    validated,
+)
 from sklearn_tde._long_table import read_long_table
 
 __all__ = [
@@ -29,56 +36,6 @@ __all__ = [
     "pack_light_curves",
     "unpack_light_curves",
 ]
-
-#: Name of the nested column.
-LIGHT_CURVE = "light_curve"
-#: Fields that every light curve has.
-FIELDS = ("time", "band", "flux", "flux_err")
-_NUMERIC_FIELDS = ("time", "flux", "flux_err")
-
-
-@dataclass(frozen=True)
-class FlatLightCurves:
-    """Observations of all objects in flat columns, sorted by time within each object.
-
-    Attributes
-    ----------
-    time : ndarray of shape (n_observations,), dtype float64
-        Days.
-    band : ndarray of shape (n_observations,), dtype int16
-        Position of the observation's band in `bands`.
-    flux, flux_err : ndarray of shape (n_observations,), dtype float64
-        Microjansky.
-    offsets : ndarray of shape (n_objects + 1,), dtype int64
-        The observations of object ``i`` are rows ``offsets[i]`` to ``offsets[i + 1] - 1``.
-    bands : tuple of str
-        The band names that `band` points to.
-    index : pandas.Index of length n_objects
-        Names of the objects.
-    """
-
-    time: np.ndarray
-    band: np.ndarray
-    flux: np.ndarray
-    flux_err: np.ndarray
-    offsets: np.ndarray
-    bands: tuple[str, ...]
-    index: pd.Index
-
-    @property
-    def n_objects(self) -> int:
-        """Number of objects, those without observations included."""
-        return len(self.offsets) - 1
-
-    @property
-    def n_observations(self) -> np.ndarray:
-        """Number of observations of each object, shape (n_objects,)."""
-        return np.diff(self.offsets)
-
-    @property
-    def object_position(self) -> np.ndarray:
-        """Position of the object that each observation belongs to, shape (n_observations,)."""
-        return np.repeat(np.arange(self.n_objects), self.n_observations)
 
 
 def pack_light_curves(
@@ -234,15 +191,15 @@ def pack_light_curves(
         position = position[order]
         columns = {name: values.take(order) for name, values in columns.items()}
     if duplicates == "drop":
-        repeated = _repeated_rows(columns["time"], columns["band"], position)
+        repeated = repeated_rows(columns["time"], columns["band"], position)
         if repeated.any():
             position = position[~repeated]
             columns = {name: values[~repeated] for name, values in columns.items()}
     n_objects = len(long.objects)
     offsets = np.zeros(n_objects + 1, dtype=np.int64)
     np.cumsum(np.bincount(position, minlength=n_objects), out=offsets[1:])
-    X = _build_frame(columns, long.bands, offsets, long.objects)
-    _validated(_flat_struct(X[LIGHT_CURVE]), X.index)
+    X = build_frame(columns, long.bands, offsets, long.objects)
+    validated(flat_struct(X[LIGHT_CURVE]), X.index)
     return X
 
 
@@ -290,7 +247,7 @@ def unpack_light_curves(X: Any) -> pd.DataFrame:
     nested = [c for c in X.columns if c != LIGHT_CURVE and isinstance(X[c].dtype, NestedDtype)]
     if nested:
         raise ValueError(f"X: column {nested[0]!r} is nested too; leave it out before unpacking.")
-    struct = _flat_struct(X[LIGHT_CURVE])
+    struct = flat_struct(X[LIGHT_CURVE])
     counts = np.diff(struct.offsets)
     rows = np.repeat(np.arange(len(X)), np.maximum(counts, 1))
     # Row in the flat columns, or missing where an empty object only marks its place.
@@ -351,14 +308,14 @@ def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedF
     [0.0, 1.0]
     """
     X = _as_frame(X)
-    struct = _flat_struct(X[LIGHT_CURVE])
-    _, order = _validated(struct, X.index, bands)
+    struct = flat_struct(X[LIGHT_CURVE])
+    _, order = validated(struct, X.index, bands)
     if order is None and isinstance(X, NestedFrame):
         return X
     if order is not None:
         values = {name: column.take(pa.array(order)) for name, column in struct.fields.items()}
         X = NestedFrame(X.copy(deep=False))
-        X[LIGHT_CURVE] = pd.Series(_nested_array(values, struct.offsets), index=X.index)
+        X[LIGHT_CURVE] = pd.Series(nested_array(values, struct.offsets), index=X.index)
     return X
 
 
@@ -395,20 +352,12 @@ def flatten_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> FlatL
     (5,)
     """
     X = _as_frame(X)
-    flat, order = _validated(_flat_struct(X[LIGHT_CURVE]), X.index, bands)
+    flat, order = validated(flat_struct(X[LIGHT_CURVE]), X.index, bands)
     if order is None:
         return flat
     return FlatLightCurves(
         *(getattr(flat, name)[order] for name in FIELDS), flat.offsets, flat.bands, flat.index
     )
-
-
-@dataclass(frozen=True)
-class _FlatStruct:
-    """The fields of a nested column as flat Arrow arrays, and where each object begins."""
-
-    fields: dict[str, pa.Array]
-    offsets: np.ndarray
 
 
 def _as_frame(X: Any) -> pd.DataFrame:
@@ -421,7 +370,7 @@ def _as_frame(X: Any) -> pd.DataFrame:
         and isinstance(X[LIGHT_CURVE].dtype, NestedDtype)
     ):
         columns, bands, offsets, objects = coerce_to_frame(X)
-        X = _build_frame(columns, bands, offsets, objects)
+        X = build_frame(columns, bands, offsets, objects)
     missing = [name for name in FIELDS if name not in X[LIGHT_CURVE].dtype.column_dtypes]
     if missing:
         raise ValueError(
@@ -431,154 +380,8 @@ def _as_frame(X: Any) -> pd.DataFrame:
     return X
 
 
-def _flat_struct(series: pd.Series) -> _FlatStruct:
-    """Flatten a nested column, however it was sliced, repeated, concatenated or nulled."""
-    chunks = series.array.struct_array.chunks
-    if not chunks:
-        empty = {
-            name: pa.array([], pa.string() if name == "band" else pa.float64())
-            for name in series.dtype.column_dtypes
-        }
-        return _FlatStruct(empty, np.zeros(1, dtype=np.int64))
-    struct = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
-    null = struct.is_null().to_numpy(zero_copy_only=False)
-    fields, lengths = {}, None
-    for name in series.dtype.column_dtypes:
-        lists = struct.field(name)
-        offsets = lists.offsets.to_numpy().astype(np.int64)
-        n = np.diff(offsets)
-        values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
-        if null.any():
-            # Rows hidden under a missing object are still among the values.
-            values = values.filter(pa.array(np.repeat(~null, n)))
-            n = np.where(null, 0, n)
-        if lengths is not None and not np.array_equal(lengths, n):
-            bad = series.index[np.flatnonzero(lengths != n)[0]]
-            raise ValueError(
-                f"object {bad!r}: its field {name!r} has another length than the rest."
-            )
-        fields[name], lengths = values, n
-    return _FlatStruct(fields, np.concatenate([[0], np.cumsum(lengths)]))
-
-
-def _validated(
-    struct: _FlatStruct, index: pd.Index, bands: Sequence[str] | None = None
-) -> tuple[FlatLightCurves, np.ndarray | None]:
-    """Check the observations; also return the order that sorts them by time, if they are not."""
-
-    def refuse(bad: np.ndarray, field: str, found: Any, expected: str) -> None:
-        row = int(np.flatnonzero(bad)[0])
-        position = int(np.searchsorted(struct.offsets, row, side="right")) - 1
-        found = found[row] if isinstance(found, np.ndarray) else found
-        raise ValueError(
-            f"object {index[position]!r}: {field} is {found} at observation "
-            f"{row - struct.offsets[position]}; expected {expected}."
-        )
-
-    numbers = {}
-    for field in _NUMERIC_FIELDS:
-        values = struct.fields[field]
-        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-            raise TypeError(f"field {field!r} has the type {values.type}; expected numbers.")
-        numbers[field] = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-        bad = ~np.isfinite(numbers[field])
-        if bad.any():
-            unit = "days" if field == "time" else "microjansky"
-            refuse(bad, field, numbers[field], f"a finite number of {unit}")
-    bad = numbers["flux_err"] <= 0
-    if bad.any():
-        refuse(bad, "flux_err", numbers["flux_err"], "a one-sigma error greater than 0")
-
-    codes, names = _decode_bands(struct.fields["band"], bands)
-    bad = codes < 0
-    if bad.any():
-        found = struct.fields["band"][int(np.flatnonzero(bad)[0])].as_py()
-        expected = f"one of {', '.join(map(repr, bands))}" if bands is not None else "a band name"
-        refuse(bad, "band", "missing" if found is None else repr(found), expected)
-
-    flat = FlatLightCurves(
-        numbers["time"], codes, numbers["flux"], numbers["flux_err"], struct.offsets, names, index
-    )
-    position = flat.object_position
-    within = np.diff(position) == 0
-    order, time = None, flat.time
-    if ((np.diff(time) < 0) & within).any():
-        order = np.lexsort((time, position))
-        time, codes = time[order], codes[order]
-    repeated = _repeated_rows(time, codes, position)
-    if repeated.any():
-        row = int(np.flatnonzero(repeated)[0])
-        raise ValueError(
-            f"object {index[position[row]]!r}: time {time[row]!r} occurs more than once in band "
-            f"{names[codes[row]]!r}; expected one observation per band and time. "
-            "Drop or average the duplicates (pack_light_curves(..., duplicates='drop'))."
-        )
-    return flat, order
-
-
-def _decode_bands(values: pa.Array, bands: Sequence[str] | None) -> tuple[np.ndarray, tuple]:
-    """Return the position of every observation's band in `bands`, -1 where it is not there."""
-    if not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
-    if len(values.dictionary) == 0:
-        return np.full(len(values), -1, dtype=np.int16), tuple(bands or ())
-    words = values.dictionary.cast(pa.string())
-    indices = values.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
-    if bands is None:
-        used = np.unique(indices)
-        spelled = words.to_pylist()
-        bands = tuple(sorted({spelled[i] for i in used if i < len(words)} - {None}))
-    lookup = pc.index_in(words, pa.array(list(bands), pa.string())).fill_null(-1)
-    lookup = np.append(lookup.to_numpy(zero_copy_only=False), -1).astype(np.int16)
-    return lookup[indices], tuple(bands)
-
-
-def _repeated_rows(time: np.ndarray, band: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Mark all but the first of the rows of one object, band and time; sorted by time."""
-    repeated = np.zeros(len(time), dtype=bool)
-    same = (np.diff(time) == 0) & (np.diff(position) == 0)
-    if same.any():
-        # Only rows that share their time with a neighbour can be duplicates.
-        rows = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
-        keys = pd.DataFrame({"p": position[rows], "t": time[rows], "b": np.asarray(band)[rows]})
-        repeated[rows] = keys.duplicated().to_numpy()
-    return repeated
-
-
 def _flat_rows(counts: np.ndarray) -> np.ndarray:
     """Return the flat row of each row of the long table, NaN for an empty object's own row."""
     rows = np.full(int(np.maximum(counts, 1).sum()), np.nan)
     rows[np.repeat(counts > 0, np.maximum(counts, 1))] = np.arange(counts.sum())
     return rows
-
-
-def _build_frame(
-    columns: Mapping[str, np.ndarray],
-    bands: Sequence[str],
-    offsets: np.ndarray,
-    objects: pd.DataFrame,
-) -> NestedFrame:
-    """Build a NestedFrame from flat columns, the band given as codes into `bands`."""
-    narrow = pa.int8() if len(bands) < 128 else pa.int32()
-    codes = np.asarray(columns["band"])
-    values = {}
-    for name, column in columns.items():
-        if name == "band":
-            indices = pa.array(codes, type=narrow, mask=codes < 0)
-            values[name] = pa.DictionaryArray.from_arrays(indices, pa.array(bands, pa.string()))
-        elif name in FIELDS:
-            # Not `from_pandas`: a NaN is an error to be named, not a missing value.
-            values[name] = pa.array(np.asarray(column, dtype=np.float64))
-        else:
-            values[name] = pa.array(column, from_pandas=True)
-    X = NestedFrame(objects.copy(deep=False))
-    X.insert(0, LIGHT_CURVE, pd.Series(_nested_array(values, offsets), index=X.index))
-    return X
-
-
-def _nested_array(values: Mapping[str, pa.Array], offsets: np.ndarray) -> NestedExtensionArray:
-    """Build the nested column directly in Arrow; the offsets are shared by all fields."""
-    shared = pa.array(offsets, pa.int64())
-    lists = [pa.LargeListArray.from_arrays(shared, column) for column in values.values()]
-    struct = pa.StructArray.from_arrays(lists, names=list(values))
-    return NestedExtensionArray(struct, validate=False)

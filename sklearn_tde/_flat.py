@@ -1,0 +1,218 @@
+"""Flat, checked access to a nested column, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from nested_pandas import NestedFrame
+from nested_pandas.series.ext_array import NestedExtensionArray
+
+#: Name of the nested column.
+LIGHT_CURVE = "light_curve"
+#: Fields that every light curve has.
+FIELDS = ("time", "band", "flux", "flux_err")
+_NUMERIC_FIELDS = ("time", "flux", "flux_err")
+
+
+@dataclass(frozen=True)
+class FlatLightCurves:
+    """Observations of all objects in flat columns, sorted by time within each object.
+
+    Attributes
+    ----------
+    time : ndarray of shape (n_observations,), dtype float64
+        Days.
+    band : ndarray of shape (n_observations,), dtype int16
+        Position of the observation's band in `bands`.
+    flux, flux_err : ndarray of shape (n_observations,), dtype float64
+        Microjansky.
+    offsets : ndarray of shape (n_objects + 1,), dtype int64
+        The observations of object ``i`` are rows ``offsets[i]`` to ``offsets[i + 1] - 1``.
+    bands : tuple of str
+        The band names that `band` points to.
+    index : pandas.Index of length n_objects
+        Names of the objects.
+    """
+
+    time: np.ndarray
+    band: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    offsets: np.ndarray
+    bands: tuple[str, ...]
+    index: pd.Index
+
+    @property
+    def n_objects(self) -> int:
+        """Number of objects, those without observations included."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_observations(self) -> np.ndarray:
+        """Number of observations of each object, shape (n_objects,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def object_position(self) -> np.ndarray:
+        """Position of the object that each observation belongs to, shape (n_observations,)."""
+        return np.repeat(np.arange(self.n_objects), self.n_observations)
+
+
+@dataclass(frozen=True)
+class FlatStruct:
+    """The fields of a nested column as flat Arrow arrays, and where each object begins."""
+
+    fields: dict[str, pa.Array]
+    offsets: np.ndarray
+
+
+def flat_struct(series: pd.Series) -> FlatStruct:
+    """Flatten a nested column, however it was sliced, repeated, concatenated or nulled."""
+    chunks = series.array.struct_array.chunks
+    if not chunks:
+        empty = {
+            name: pa.array([], pa.string() if name == "band" else pa.float64())
+            for name in series.dtype.column_dtypes
+        }
+        return FlatStruct(empty, np.zeros(1, dtype=np.int64))
+    struct = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+    null = struct.is_null().to_numpy(zero_copy_only=False)
+    fields, lengths = {}, None
+    for name in series.dtype.column_dtypes:
+        lists = struct.field(name)
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        n = np.diff(offsets)
+        values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
+        if null.any():
+            # Rows hidden under a missing object are still among the values.
+            values = values.filter(pa.array(np.repeat(~null, n)))
+            n = np.where(null, 0, n)
+        if lengths is not None and not np.array_equal(lengths, n):
+            bad = series.index[np.flatnonzero(lengths != n)[0]]
+            raise ValueError(
+                f"object {bad!r}: its field {name!r} has another length than the rest."
+            )
+        fields[name], lengths = values, n
+    return FlatStruct(fields, np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def validated(
+    struct: FlatStruct, index: pd.Index, bands: Sequence[str] | None = None
+) -> tuple[FlatLightCurves, np.ndarray | None]:
+    """Check the observations; also return the order that sorts them by time, if they are not."""
+
+    def refuse(bad: np.ndarray, field: str, found: Any, expected: str) -> None:
+        row = int(np.flatnonzero(bad)[0])
+        position = int(np.searchsorted(struct.offsets, row, side="right")) - 1
+        found = found[row] if isinstance(found, np.ndarray) else found
+        raise ValueError(
+            f"object {index[position]!r}: {field} is {found} at observation "
+            f"{row - struct.offsets[position]}; expected {expected}."
+        )
+
+    numbers = {}
+    for field in _NUMERIC_FIELDS:
+        values = struct.fields[field]
+        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+            raise TypeError(f"field {field!r} has the type {values.type}; expected numbers.")
+        numbers[field] = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        bad = ~np.isfinite(numbers[field])
+        if bad.any():
+            unit = "days" if field == "time" else "microjansky"
+            refuse(bad, field, numbers[field], f"a finite number of {unit}")
+    bad = numbers["flux_err"] <= 0
+    if bad.any():
+        refuse(bad, "flux_err", numbers["flux_err"], "a one-sigma error greater than 0")
+
+    codes, names = _decode_bands(struct.fields["band"], bands)
+    bad = codes < 0
+    if bad.any():
+        found = struct.fields["band"][int(np.flatnonzero(bad)[0])].as_py()
+        expected = f"one of {', '.join(map(repr, bands))}" if bands is not None else "a band name"
+        refuse(bad, "band", "missing" if found is None else repr(found), expected)
+
+    flat = FlatLightCurves(
+        numbers["time"], codes, numbers["flux"], numbers["flux_err"], struct.offsets, names, index
+    )
+    position = flat.object_position
+    within = np.diff(position) == 0
+    order, time = None, flat.time
+    if ((np.diff(time) < 0) & within).any():
+        order = np.lexsort((time, position))
+        time, codes = time[order], codes[order]
+    repeated = repeated_rows(time, codes, position)
+    if repeated.any():
+        row = int(np.flatnonzero(repeated)[0])
+        raise ValueError(
+            f"object {index[position[row]]!r}: time {time[row]!r} occurs more than once in band "
+            f"{names[codes[row]]!r}; expected one observation per band and time. "
+            "Drop or average the duplicates (pack_light_curves(..., duplicates='drop'))."
+        )
+    return flat, order
+
+
+def _decode_bands(values: pa.Array, bands: Sequence[str] | None) -> tuple[np.ndarray, tuple]:
+    """Return the position of every observation's band in `bands`, -1 where it is not there."""
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    if len(values.dictionary) == 0:
+        return np.full(len(values), -1, dtype=np.int16), tuple(bands or ())
+    words = values.dictionary.cast(pa.string())
+    indices = values.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    if bands is None:
+        used = np.unique(indices)
+        spelled = words.to_pylist()
+        bands = tuple(sorted({spelled[i] for i in used if i < len(words)} - {None}))
+    lookup = pc.index_in(words, pa.array(list(bands), pa.string())).fill_null(-1)
+    lookup = np.append(lookup.to_numpy(zero_copy_only=False), -1).astype(np.int16)
+    return lookup[indices], tuple(bands)
+
+
+def repeated_rows(time: np.ndarray, band: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Mark all but the first of the rows of one object, band and time; sorted by time."""
+    repeated = np.zeros(len(time), dtype=bool)
+    same = (np.diff(time) == 0) & (np.diff(position) == 0)
+    if same.any():
+        # Only rows that share their time with a neighbour can be duplicates.
+        rows = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+        keys = pd.DataFrame({"p": position[rows], "t": time[rows], "b": np.asarray(band)[rows]})
+        repeated[rows] = keys.duplicated().to_numpy()
+    return repeated
+
+
+def build_frame(
+    columns: Mapping[str, np.ndarray],
+    bands: Sequence[str],
+    offsets: np.ndarray,
+    objects: pd.DataFrame,
+) -> NestedFrame:
+    """Build a NestedFrame from flat columns, the band given as codes into `bands`."""
+    narrow = pa.int8() if len(bands) < 128 else pa.int32()
+    codes = np.asarray(columns["band"])
+    values = {}
+    for name, column in columns.items():
+        if name == "band":
+            indices = pa.array(codes, type=narrow, mask=codes < 0)
+            values[name] = pa.DictionaryArray.from_arrays(indices, pa.array(bands, pa.string()))
+        elif name in FIELDS:
+            # Not `from_pandas`: a NaN is an error to be named, not a missing value.
+            values[name] = pa.array(np.asarray(column, dtype=np.float64))
+        else:
+            values[name] = pa.array(column, from_pandas=True)
+    X = NestedFrame(objects.copy(deep=False))
+    X.insert(0, LIGHT_CURVE, pd.Series(nested_array(values, offsets), index=X.index))
+    return X
+
+
+def nested_array(values: Mapping[str, pa.Array], offsets: np.ndarray) -> NestedExtensionArray:
+    """Build the nested column directly in Arrow; the offsets are shared by all fields."""
+    shared = pa.array(offsets, pa.int64())
+    lists = [pa.LargeListArray.from_arrays(shared, column) for column in values.values()]
+    struct = pa.StructArray.from_arrays(lists, names=list(values))
+    return NestedExtensionArray(struct, validate=False)

@@ -197,7 +197,7 @@ def check_class_sizes(y: np.ndarray, n_splits, parameter: str, where: str = "y")
         return
     classes, sizes = np.unique(y, return_counts=True)
     if sizes.min() < n_splits:
-        label = classes[sizes.argmin()].item()
+        label = classes.tolist()[sizes.argmin()]
         raise ValueError(
             f"class {label!r} has {sizes.min()} objects in {where}, fewer than the "
             f"{n_splits} folds of {parameter}={n_splits}."

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
@@ -319,8 +320,9 @@ def _run_fold(estimator, X, y, fold, names, *, threshold, params, pos_label, kee
 
 
 def _default_name(estimator):
-    steps = getattr(estimator, "steps", None)
-    return type(steps[-1][1] if steps else estimator).__name__
+    # imbalanced-learn's pipelines are scikit-learn's too.
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return type(last).__name__
 
 
 def _describe_threshold(threshold, scoring):

@@ -237,7 +237,7 @@ class LightCurveDisplay:
                 panel.tick_params(labelbottom=False)
             panels[0].autoscale(axis="x")
         panels[-1].set_xlabel(self._time_label(time))
-        panels[0].figure.align_ylabels(panels)
+        panels[0].figure.align_ylabels(panels[:2])
         self.ax_ = panels[0]
         self.axes_ = np.array(panels, dtype=object)
         self.figure_ = panels[0].figure
@@ -334,7 +334,12 @@ class LightCurveDisplay:
                 curves.plot(days, flux[band], color=color, linewidth=1.0)
                 curves.plot(days, error[band], color=color, linewidth=1.0, linestyle=(0, (1, 1.5)))
                 curves.plot(
-                    days[mask], flux[band][mask], marker, color=color, markersize=3, markeredgewidth=0
+                    days[mask],
+                    flux[band][mask],
+                    marker,
+                    color=color,
+                    markersize=3,
+                    markeredgewidth=0,
                 )
             left = days[mask] - step / 2
             masks.broken_barh(
@@ -347,7 +352,7 @@ class LightCurveDisplay:
                 Line2D([], [], color="0.35", linewidth=1.0, linestyle=(0, (1, 1.5)), label="error"),
             ],
         )
-        curves.set_ylabel(self.features_unit)
+        curves.set_ylabel(self.features_unit, fontsize="small")
         masks.set_yticks(range(len(styles)), list(styles))
         masks.set_ylim(len(styles) - 0.5, -0.5)
         masks.tick_params(axis="y", length=0)
@@ -372,7 +377,7 @@ class LightCurveDisplay:
         if self.label is not None:
             parts.append(str(self.label))
         if self.probability is not None:
-            parts.append(f"P({self.pos_label}) = {self.probability:.2f}")
+            parts.append(f"P({self.pos_label}) = {self.probability:.3f}")
         return "   ".join(parts)
 
     def _time_label(self, time: str) -> str:
@@ -415,9 +420,8 @@ def _magnitude(flux: np.ndarray) -> np.ndarray:
 
 def _describe_unit(gridder: LightCurveGridder) -> str:
     """Say what the fluxes of a gridder are."""
-    unit = {None: "flux (µJy)", "median": "flux / median", "running": "flux / running mean"}
-    text = unit[gridder.scale]
-    if not gridder.log_flux:
-        return text
-    # The sign is kept: a negative flux f becomes -log(1 + |f|).
-    return f"log(1 + {text})" if gridder.scale is None else f"log(1 + {text})".replace("flux ", "f ")
+    names = {None: "flux", "median": "flux / median", "running": "flux / mean so far"}
+    text = names[gridder.scale]
+    if gridder.log_flux:
+        return f"log(1 + {text})"
+    return text if gridder.scale else f"{text} (µJy)"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
 
 from sklearn_tde.inspection._plotting import class_colors, import_pyplot, legend_above, split_axes
 
@@ -215,7 +216,9 @@ class TrainingHistoryDisplay:
             [Line2D([], [], color=color, linewidth=2, label=k) for k, color in colors.items()],
         )
         loss_ax.set_ylabel("training loss" if not has_valid else "loss")
-        loss_ax.set_ylim(0.0, 1.1 * max((line.get_ydata().max() for line in loss_ax.lines), default=1.0))
+        loss_ax.set_ylim(
+            0.0, 1.1 * max((line.get_ydata().max() for line in loss_ax.lines), default=1.0)
+        )
         recall_ax.set_ylabel("training recall" if not has_valid else "recall")
         recall_ax.set_ylim(-0.02, 1.02)
         for panel in (loss_ax, recall_ax):
@@ -263,7 +266,7 @@ def _find_networks(estimator: Any) -> list[Any]:
         return [network for entry in estimator for network in _find_networks(entry)]
     if isinstance(getattr(estimator, "history_", None), list):
         return [estimator]
-    if hasattr(estimator, "steps"):
+    if isinstance(estimator, Pipeline):
         return _find_networks(estimator.steps[-1][1])
     found = [
         network

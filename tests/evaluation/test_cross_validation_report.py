@@ -387,7 +387,21 @@ class TestInputs:
         assert routed.y_proba == pytest.approx(weighted.y_proba)
 
 
+class NaiveBayesWithSteps(GaussianNB):
+    """A classifier with a parameter that happens to be called as a pipeline's steps are."""
+
+    def __init__(self, steps="observed"):
+        super().__init__()
+        self.steps = steps
+
+
 class TestOutput:
+    def test_it_is_named_after_the_estimator_or_the_last_step(self, binary):
+        X, y = binary
+        assert report_of(NaiveBayesWithSteps(), X, y, cv=2).name == "NaiveBayesWithSteps"
+        pipeline = make_pipeline(StandardScaler(), GaussianNB())
+        assert report_of(pipeline, X, y, cv=2).name == "GaussianNB"
+
     def test_the_tables_have_the_documented_columns(self, binary):
         report = report_of(GaussianNB(), *binary)
         assert list(report.predictions_) == [

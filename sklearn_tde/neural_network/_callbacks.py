@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -45,6 +46,19 @@ class ClassRecall(Callback):
             if self.members_[training].sum() > 0:
                 recall = self.hits_[training] / self.members_[training]
                 net.history.record(name, recall.tolist())
+
+
+class FiniteLoss(Callback):
+    """Refuse to go on once the loss is no number."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Check the loss of the epoch."""
+        loss = net.history[-1, "train_loss"]
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"training diverged: the loss of epoch {len(net.history)} is {float(loss)} with "
+                f"lr={net.lr:g}; lower lr, or limit the gradient with gradient_clip."
+            )
 
 
 class ProgressBar(Callback):

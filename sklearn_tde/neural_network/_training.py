@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -14,7 +15,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 
-from sklearn_tde.neural_network._callbacks import ClassRecall, ProgressBar
+from sklearn_tde.neural_network._callbacks import ClassRecall, FiniteLoss, ProgressBar
 from sklearn_tde.neural_network._lstm_module import LSTMNetwork, WeightedLoss
 from sklearn_tde.neural_network._sequences import Batches, Sequences
 
@@ -28,11 +29,54 @@ def seeded(seed: int, device: str) -> Iterator[None]:
         yield
 
 
-def resolve_device(device: str) -> str:
-    """Return the device that "auto" stands for here, and any other as it is."""
-    if device != "auto":
+def resolve_device(device: str, *, replace_missing: bool = False) -> str:
+    """Return the device to compute on; "auto" is the GPU where there is one.
+
+    A GPU that is not there is an error, or replaced by the CPU with a warning.
+    """
+    has_gpu = torch.cuda.is_available()
+    if device == "auto":
+        return "cuda" if has_gpu else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is no device of torch; expected 'auto', 'cpu', 'cuda', ..."
+        ) from error
+    if kind != "cuda" or has_gpu:
         return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if not replace_missing:
+        raise ValueError(f"device={device!r}: there is no GPU here; expected 'auto' or 'cpu'.")
+    warnings.warn(f"device={device!r}: there is no GPU here; the CPU is used.", stacklevel=4)
+    return "cpu"
+
+
+class StopTraining(Exception):  # noqa: N818
+    """A callback has asked for the end of the training."""
+
+
+class TransientNet(NeuralNet):
+    """skorch's net, which tells a callback that stops the training from a user's Ctrl-C."""
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Call the callbacks; skorch's way for them to stop is a KeyboardInterrupt."""
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            raise StopTraining from interrupt
+
+
+def train(net: NeuralNet, training: Sequences) -> None:
+    """Train an initialised net; unlike skorch's own method, let an interrupt through."""
+    net.notify("on_train_begin", X=training, y=None)
+    with suppress(StopTraining):
+        net.fit_loop(training)
+    net.notify("on_train_end", X=training, y=None)
+    if not all(value.isfinite().all() for value in net.module_.state_dict().values()):
+        raise ValueError(
+            f"training diverged: weights are not finite after {len(net.history)} epochs with "
+            f"lr={net.lr:g}; lower lr, or limit the gradient with gradient_clip."
+        )
 
 
 def class_weights(
@@ -72,9 +116,13 @@ def make_net(
     n_updates: int = 1,
     valid: Sequences | None = None,
     random_state: np.random.RandomState | None = None,
+    device: str = "cpu",
 ) -> NeuralNet:
     """Build the skorch net of an estimator's parameters; it is not initialised."""
-    callbacks: list[Any] = [("class_recall", ClassRecall(n_classes))]
+    callbacks: list[Any] = [
+        ("class_recall", ClassRecall(n_classes)),
+        ("finite_loss", FiniteLoss()),
+    ]
     if params["gradient_clip"] is not None:
         callbacks.append(("gradient_clip", GradientNormClipping(params["gradient_clip"])))
     if params["lr_schedule"] == "one_cycle":
@@ -93,7 +141,7 @@ def make_net(
         callbacks.append(("early_stopping", stopping))
     if params["verbose"] == 1:
         callbacks.append(("progress", ProgressBar()))
-    return NeuralNet(
+    return TransientNet(
         LSTMNetwork,
         module__n_features=n_features,
         module__n_outputs=1 if n_classes == 2 else n_classes,
@@ -115,7 +163,7 @@ def make_net(
         train_split=None if valid is None else predefined_split(valid),
         callbacks=callbacks + deepcopy(list(params["callbacks"] or [])),
         callbacks__print_log__sink=print if params["verbose"] > 1 else _silent,
-        device=resolve_device(params["device"]),
+        device=device,
         verbose=1 if params["verbose"] > 1 else 0,
     )
 

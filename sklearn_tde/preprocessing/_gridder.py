@@ -58,7 +58,8 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
     scale : {"median", "running"} or None, default="median"
         What flux and error are divided by: the median of the object's positive fluxes of all
         bands; the mean of the positive fluxes up to and including the step, which uses nothing
-        later; or nothing (microjansky). Without a positive flux the absolute values serve.
+        later; or nothing (microjansky). Without a positive flux the absolute values serve, and
+        the median (or mean) error is the least that the divisor can be.
     log_flux : bool, default=True
         Whether the flux f becomes sign(f) log(1 + abs(f)). Errors stay as they are.
     colors : bool, default=True
@@ -171,9 +172,10 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         """Return the gridder of the reference study.
 
         300 points from 0 to 300 days, the clock at the first detection, coverage masks, and
-        every observation in the interpolation and the scale. Two things differ on purpose: times
-        are not rounded to float32, and the errors of a missing band are 0 (the study's program
-        put 1 over the scale there).
+        every observation in the interpolation and the scale. Three things differ on purpose:
+        times are not rounded to float32; the errors of a missing band are 0 (the study's program
+        put 1 over the scale there); and the scale is no less than the median error, which it
+        never is where all observations are detections.
 
         Returns
         -------
@@ -312,6 +314,17 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
                 raise ValueError(f"{name} must be different strings; got {values!r}.")
         if not len(self.bands):
             raise ValueError("bands is empty; expected at least one band.")
+        names = self.get_feature_names_out().tolist()
+        taken = [name for name in self.context if names.count(name) > 1]
+        if taken:
+            raise ValueError(
+                f"context: {taken[0]!r} is the name of another feature already; rename the column."
+            )
+        if self.cadence is not None and self.cadence > self.duration + self.lead:
+            raise ValueError(
+                f"cadence={self.cadence!r} is longer than the grid of "
+                f"{self.duration + self.lead:g} days; expected two steps at least."
+            )
 
     def _make_grid(self) -> np.ndarray:
         if self.n_steps is not None:
@@ -350,13 +363,13 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
                     f"X: the context column {name!r} is missing; it has the columns "
                     f"{', '.join(map(repr, X.columns))}."
                 )
-            try:
-                values[:, k] = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
-            except (TypeError, ValueError) as error:
+            if not pd.api.types.is_numeric_dtype(X[name].dtype):
                 raise TypeError(
-                    f"X: the context column {name!r} is not numeric: {error}"
-                ) from error
-            bad = ~np.isfinite(values[:, k])
+                    f"X: the context column {name!r} is {X[name].dtype}; expected numbers."
+                )
+            values[:, k] = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            # The features are float32.
+            bad = ~(np.abs(values[:, k]) <= np.finfo(np.float32).max)
             if bad.any():
                 raise ValueError(
                     f"object {X.index[bad][0]!r}: {name} is {values[bad, k][0]}; expected a "

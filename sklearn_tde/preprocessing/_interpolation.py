@@ -62,9 +62,9 @@ def grid_curves(
     f_grid, e_grid = f_grid.reshape(by_band), e_grid.reshape(by_band)
     if scale is not None:
         divisor = (
-            _median_scale(position, flux, n_objects)[:, None, None]
+            _median_scale(position, flux, flux_err, n_objects)[:, None, None]
             if scale == "median"
-            else _running_scale(position, time, flux, n_objects, grid, mask)[:, None, :]
+            else _running_scale(position, time, flux, flux_err, n_objects, grid, mask)[:, None, :]
         )
         f_grid /= divisor
         e_grid /= divisor
@@ -139,14 +139,21 @@ def _days_to_nearest(
     return np.minimum(np.abs(grid - x[left]), np.abs(x[right] - grid))
 
 
-def _median_scale(position: np.ndarray, flux: np.ndarray, n_objects: int) -> np.ndarray:
-    """Return the median of each object's positive fluxes, else of its absolute ones, else 1."""
+def _median_scale(
+    position: np.ndarray, flux: np.ndarray, flux_err: np.ndarray, n_objects: int
+) -> np.ndarray:
+    """Return the median of each object's positive fluxes, else of its absolute ones.
+
+    It is the median error at least: a flux in the noise, divided by itself, is no signal. An
+    object without observations has 1.
+    """
     scale = _grouped_median(position[flux > 0], flux[flux > 0], n_objects)
     missing = np.isnan(scale)
     if missing.any():
         used = missing[position] & (flux != 0)
         absolute = _grouped_median(position[used], np.abs(flux[used]), n_objects)
         scale = np.where(missing, absolute, scale)
+    scale = np.fmax(scale, _grouped_median(position, flux_err, n_objects))
     return np.where(np.isnan(scale), 1.0, scale)
 
 
@@ -168,6 +175,7 @@ def _running_scale(
     position: np.ndarray,
     time: np.ndarray,
     flux: np.ndarray,
+    flux_err: np.ndarray,
     n_objects: int,
     grid: np.ndarray,
     mask: str,
@@ -175,23 +183,25 @@ def _running_scale(
     """Return the mean of the positive fluxes up to each step, shape (n_objects, n_steps).
 
     An observation counts from the step that shows it: the nearest one for observed masks,
-    otherwise the first at or after it. Before the first positive flux the absolute ones serve,
-    and before any flux the first value: nothing observed is there to be scaled.
+    otherwise the first at or after it. Before the first positive flux the absolute ones serve;
+    the mean error so far is the least that it can be. Before any observation it is that of the
+    first: nothing observed is there to be scaled.
     """
     n_steps = len(grid)
     step = _nearest_step(time, grid) if mask == "observed" else np.searchsorted(grid, time)
     cell = position * (n_steps + 1) + np.clip(step, 0, n_steps)
 
-    def running_mean(used: np.ndarray) -> np.ndarray:
+    def running_mean(values: np.ndarray, used: np.ndarray) -> np.ndarray:
         size = n_objects * (n_steps + 1)
         number = np.bincount(cell[used], minlength=size).reshape(n_objects, -1)[:, :-1]
-        total = np.bincount(cell[used], np.abs(flux[used]), size).reshape(n_objects, -1)[:, :-1]
+        total = np.bincount(cell[used], values[used], size).reshape(n_objects, -1)[:, :-1]
         number = np.cumsum(number, axis=1)
         with np.errstate(invalid="ignore"):
             return np.where(number > 0, np.cumsum(total, axis=1) / number, np.nan)
 
-    mean = running_mean(flux > 0)
-    mean = np.where(np.isnan(mean), running_mean(flux != 0), mean)
+    mean = running_mean(flux, flux > 0)
+    mean = np.where(np.isnan(mean), running_mean(np.abs(flux), flux != 0), mean)
+    mean = np.fmax(mean, running_mean(flux_err, np.ones(len(flux), dtype=bool)))
     first = np.argmax(~np.isnan(mean), axis=1)
     mean = np.where(np.isnan(mean), mean[np.arange(n_objects), first][:, None], mean)
     return np.where(np.isnan(mean), 1.0, mean)

@@ -10,6 +10,8 @@ from sklearn_tde.light_curves import FlatLightCurves
 CONFIRMATION_WINDOW = 20.0
 #: ... and at least this many, which puts them on different nights at any zero point of time.
 DIFFERENT_NIGHT = 0.5
+#: Days between two detections beyond which the times are in another unit than days.
+LONGEST = 1e6
 
 
 def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.ndarray:
@@ -19,6 +21,7 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
     follows on a different night within 20 days; until there is one, the latest detection. Each
     depends on no later observation than that which confirms it, and never moves once confirmed.
     Without a detection the clock starts at the first observation; without any, at 0.
+    Detections that are a million days apart raise ValueError.
     """
     first = flat.offsets[:-1]
     observed = flat.n_observations > 0
@@ -35,6 +38,12 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
         # Days since each object's own first detection keep the full precision of the times.
         new = np.diff(position, prepend=-1) != 0
         since = time - time[np.maximum.accumulate(np.where(new, np.arange(len(rows)), 0))]
+        if since.max() > LONGEST:
+            worst = int(np.argmax(since))
+            raise ValueError(
+                f"object {flat.index[position[worst]]!r}: its detections are {since[worst]:g} "
+                "days apart; expected times in days."
+            )
         # One axis on which objects never meet finds the next night's detection of all at once.
         axis = since + position * (since.max() + 2 * CONFIRMATION_WINDOW)
         follower = np.searchsorted(axis, axis + DIFFERENT_NIGHT, side="left")

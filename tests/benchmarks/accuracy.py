@@ -128,7 +128,7 @@ def compare(args: argparse.Namespace) -> None:
             found = np.where(predictions["probability"] >= threshold, "TDE", "SN Ia")
             at_threshold = CrossValidationReport(
                 predictions.assign(prediction=found),
-                report.folds_.drop(columns=report.pooled_.index),
+                report.folds_.drop(columns=report.pooled_.index).assign(threshold=threshold),
                 pos_label="TDE",
                 name=report.name,
                 threshold=str(threshold),

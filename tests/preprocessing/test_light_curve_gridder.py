@@ -48,6 +48,7 @@ def reference_grid(table):
     start = table["time"][snr >= 5].min() if (snr >= 5).any() else table["time"].min()
     positive = table["flux"][table["flux"] > 0]
     scale = np.median(positive) if len(positive) else np.median(np.abs(table["flux"]))
+    scale = max(scale, np.median(table["flux_err"]))
     fluxes, errors, masks = [], [], []
     for band in ("g", "r"):
         part = table[table["band"] == band].sort_values("time")
@@ -92,6 +93,9 @@ def test_output_is_float32_with_named_features_and_masks_last():
         "time", "flux_g", "flux_r", "flux_err_g", "flux_err_r", "redshift", "mask_g", "mask_r",
     ]  # fmt: skip
     np.testing.assert_allclose(grid[0, :, 0], [0, 0.5, 1])
+    # The last step need not be at the end of the grid.
+    partial = LightCurveGridder(duration=10, cadence=4).fit_transform(X)
+    np.testing.assert_allclose(partial[0, :, 0], [0, 0.4, 0.8])
     assert (grid[0, :, 5] == 0.25).all()
     np.testing.assert_array_equal(grid[0, :, 6:], [[1, 1], [1, 0], [0, 0]])
 
@@ -224,8 +228,15 @@ def test_median_scale_is_that_of_the_positive_fluxes_of_all_bands():
     np.testing.assert_allclose(grid[0, 3], 1 / 20)
     negative = pack(curves(g=([0, 2, 4], [-10, -50, -20])))
     assert plain(scale="median").fit_transform(negative)[0, 0, 1] == -0.5
-    zero = pack(curves(g=([0, 2], [0, 0])))
-    assert np.isfinite(plain(scale="median").fit_transform(zero)).all()
+
+
+@pytest.mark.parametrize("scale", ["median", "running"])
+def test_the_scale_is_no_less_than_the_error(scale):
+    contaminated = curves(g=([0, 2, 4], [1e-6, -300, -310])).assign(flux_err=20)
+    limits = curves(g=([0, 2, 4], [0, 0, 0])).assign(flux_err=20)
+    grid = plain(scale=scale, start="first").fit_transform(pack(contaminated, limits))
+    assert grid[0, :, 3].max() <= 1
+    np.testing.assert_allclose(grid[1, :, 3], 1)
 
 
 def test_running_scale_is_the_mean_of_the_positive_fluxes_so_far():
@@ -239,7 +250,10 @@ def test_running_scale_is_the_mean_of_the_positive_fluxes_so_far():
 def test_with_the_running_scale_observed_steps_use_nothing_later(seed, cut):
     table = random_table(seed, n_objects=3)
     table["time"] = np.floor(table["time"])  # on the steps, so that "later" is later steps
-    table["flux"] = np.abs(table["flux"]) + 5 * table["flux_err"]
+    # A first detection for the clock, then upper limits, negative fluxes and all else.
+    table["flux"] = np.where(table.index % 3 == 0, 0.0, table["flux"] - 30)
+    first = table["time"] == table.groupby("object_id")["time"].transform("min")
+    table["flux"] = np.where(first, 6 * table["flux_err"], table["flux"])
     table = table.drop_duplicates(["object_id", "time", "band"])
     gridder = plain(scale="running", start="first", duration=100, cadence=1)
     start = table.groupby("object_id")["time"].transform("min")
@@ -254,6 +268,28 @@ def test_with_the_running_scale_observed_steps_use_nothing_later(seed, cut):
             part[..., [1 + band, 3 + band]][seen],
             rtol=1e-5,
         )
+
+
+def test_with_the_running_scale_early_limits_do_not_know_the_later_flux():
+    limits = [(0, 0.0, 50.0), (2, 0.0, 40.0)]
+    errors = []
+    for flux in (100.0, 1000.0):
+        rows = [*limits, (6, flux, 5.0), (8, flux, 5.0)]
+        table = pd.DataFrame(rows, columns=["time", "flux", "flux_err"]).assign(band="g")
+        for mask in ("observed", "coverage"):
+            grid = plain(scale="running", lead=6, duration=4, mask=mask).fit_transform(pack(table))
+            errors.append(grid[0, :2, 3])
+    np.testing.assert_allclose(errors[0], [1, 40 / 45], rtol=1e-6)
+    np.testing.assert_array_equal(errors[0], errors[2])
+    np.testing.assert_array_equal(errors[1], errors[3])
+
+
+def test_running_scale_with_coverage_counts_an_observation_from_the_next_step():
+    X = pack(curves(g=([0, 3, 8], [10, 30, 30])))
+    grid = plain(scale="running", mask="coverage").fit_transform(X)[0]
+    # At 2 days only the first flux has been seen, at 4 days both.
+    np.testing.assert_allclose(grid[1, 1], (10 + 2 / 3 * 20) / 10, rtol=1e-6)
+    np.testing.assert_allclose(grid[2, 1], 30 / 20, rtol=1e-6)
 
 
 def test_log_flux_keeps_the_sign():
@@ -355,6 +391,8 @@ def test_many_objects_are_gridded_as_few_are():
         ({"bands": "gr"}, "'bands' parameter"),
         ({"context": "redshift"}, "'context' parameter"),
         ({"context": ("redshift",)}, "context column 'redshift' is missing"),
+        ({"context": ("time",)}, "context: 'time' is the name of another feature"),
+        ({"cadence": 300.0, "duration": 10.0}, "longer than the grid of 10 days"),
         ({"bands": ("g", "i")}, "object 'o0': band is 'r'"),
     ],
 )
@@ -368,8 +406,16 @@ def test_bad_context_is_named():
     X = pack(curves(g=([0], [1])), curves(g=([0], [1])), redshift=[0.1, np.nan], kind=["a", "b"])
     with pytest.raises(ValueError, match="object 'o1': redshift is nan"):
         LightCurveGridder(context=("redshift",)).fit(X)
-    with pytest.raises(TypeError, match="context column 'kind' is not numeric"):
+    with pytest.raises(TypeError, match="context column 'kind' is .*; expected numbers"):
         LightCurveGridder(context=("kind",)).fit(X)
+    with pytest.raises(ValueError, match="object 'o0': redshift is 1e.39"):
+        LightCurveGridder(context=("redshift",)).fit(X.assign(redshift=1e39))
+
+
+def test_times_in_another_unit_are_refused():
+    X = pack(curves(g=([0, 1.6e15], [100, 100])), curves(g=([0, 3], [100, 100])))
+    with pytest.raises(ValueError, match="object 'o0': its detections are 1.6e.15 days apart"):
+        LightCurveGridder().fit_transform(X)
 
 
 def test_scikit_learn_interface():

@@ -167,6 +167,12 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         logits = np.empty((len(X), 1 if len(self.classes_) == 2 else len(self.classes_)))
         for rows in Batches(sequences, _PREDICTION_BATCH).rows():
             logits[rows] = self.net_.evaluation_step(sequences.batch(rows)).cpu().numpy()
+        bad = ~np.isfinite(logits).all(axis=1)
+        if bad.any():
+            raise ValueError(
+                f"object at position {int(np.flatnonzero(bad)[0])}: its logit is not finite; "
+                "expected features of the size of those in fit."
+            )
         return logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def make_lstm_pipeline(
     Raises
     ------
     TypeError
-        If the classifier has no parameter of a given name.
+        If the classifier has no parameter of a given name, or `gridder` is no gridder.
 
     Examples
     --------
@@ -44,5 +44,7 @@ def make_lstm_pipeline(
     (30, 2)
     """
     gridder = LightCurveGridder() if gridder is None else gridder
+    if not hasattr(gridder, "bands") or not hasattr(gridder, "transform"):
+        raise TypeError(f"gridder must be a LightCurveGridder; got {gridder!r}.")
     params = {"n_masks": len(gridder.bands), **classifier_params}
     return Pipeline([("gridder", gridder), ("classifier", LSTMTransientClassifier(**params))])

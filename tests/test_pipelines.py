@@ -40,6 +40,8 @@ def test_the_steps_have_the_documented_names_and_defaults():
     assert make_lstm_pipeline(gridder=LightCurveGridder(bands=("g",)))["classifier"].n_masks == 1
     with pytest.raises(TypeError, match="hidden_size"):
         make_lstm_pipeline(hidden_size=3)
+    with pytest.raises(TypeError, match="gridder must be a LightCurveGridder; got 'grid'"):
+        make_lstm_pipeline(gridder="grid")
 
 
 def test_it_tells_tdes_from_supernovae(transients, fitted):

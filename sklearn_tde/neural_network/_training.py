@@ -93,7 +93,14 @@ def class_weights(
         if len(classes) == 2:
             return np.array([1.0, members[0] / members[1] if np.isfinite(members[0]) else 1.0])
         return sample_weight.sum() / (len(classes) * members)
-    return compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    weights = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        raise ValueError(
+            f"class_weight: the weight of {classes[bad].tolist()[0]!r} is "
+            f"{weights[bad].tolist()[0]}; expected a finite number of 0 or more."
+        )
+    return weights
 
 
 def standardization(training: Sequences, n_masks: int) -> tuple[torch.Tensor, torch.Tensor]:

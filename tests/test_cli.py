@@ -446,7 +446,7 @@ def test_file_that_is_no_model_is_refused(content, message, files, capsys):
 
 
 def test_model_of_another_version_is_announced(model, files, capsys, monkeypatch):
-    monkeypatch.setattr("sklearn_tde.neural_network._lstm_classifier.__version__", "9.9")
+    monkeypatch.setattr("sklearn_tde.neural_network._base.__version__", "9.9")
     assert main(["predict", model, "obs.csv", "--output", "r.csv"]) == 0
     error = capsys.readouterr().err
     assert error.startswith("sklearn-tde: warning: ")

@@ -45,7 +45,7 @@ def load_alerce_detections(
         ``sigmapsf``, ``isdiffpos`` and, if several objects are given, ``oid``.
     object_id : str or None, default=None
         Name of the object, for records without ``oid``, as the endpoint for a single object gives
-        them.
+        them. If all records have an ``oid``, one of them must be this.
     duplicates : {"raise", "drop"}, default="raise"
         What to do with several records of one object in one band at the same time.
 
@@ -61,8 +61,9 @@ def load_alerce_detections(
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the JSON cannot be read, a record lacks a field, a band or a sign is unknown, or records
-        have no name and `object_id` is not given.
+        If the JSON cannot be read, a record lacks a field, a band or a sign is unknown, records
+        have no name and `object_id` is not given, or all of them have another name than the one
+        given.
     TypeError
         If `source` is none of the above.
 
@@ -92,11 +93,18 @@ def load_alerce_detections(
     """
     rows, names = [], []
     for name, detections, limits in _light_curves(_parse(source), object_id):
-        if name is not None:
+        found = [_detection(record, name) for record in detections]
+        found += [_limit(record, name) for record in limits if _has_limit(record)]
+        if name is not None and _is_owner(name, [*detections, *limits]):
             names.append(str(name))
-        rows += [_detection(record, name) for record in detections]
-        rows += [_limit(record, name) for record in limits if _has_limit(record)]
-    names = list(dict.fromkeys([*names, *(row["object_id"] for row in rows)]))
+        names += [row["object_id"] for row in found]
+        rows += found
+    names = list(dict.fromkeys(names))
+    if object_id is not None and str(object_id) not in names:
+        raise ValueError(
+            f"object_id: {str(object_id)!r} contradicts the 'oid' of the records; found "
+            f"{_listed(names) or 'no detection and no limit'}. Leave it out, or check the source."
+        )
     if not names:
         raise ValueError("source: there are no detections, and no object_id is given.")
     columns = ["object_id", "mjd", "fid", "mag", "mag_err", "limit", "isdiffpos"]
@@ -153,23 +161,44 @@ def _light_curves(
                     "source: expected 'detections' in every entry; one has "
                     f"{', '.join(map(str, item)) or 'nothing'}."
                 )
-            name = item.get("oid", object_id)
-            yield _named(name, item["detections"] or [], item.get("non_detections") or [])
+            detections, limits = item["detections"] or [], item.get("non_detections") or []
+            yield _named(item.get("oid"), object_id, detections, limits)
     else:
-        yield _named(object_id, parsed, [])
+        yield _named(None, object_id, parsed, [])
 
 
 def _named(
-    name: str | None, detections: list[dict], limits: list[dict]
+    name: str | None, object_id: str | None, detections: list[dict], limits: list[dict]
 ) -> tuple[str | None, list[dict], list[dict]]:
-    """Fill in the name that non-detections often lack, if the detections agree on one."""
+    """Find the name of the records that lack one, as non-detections often do."""
     for records in (detections, limits):
         if not isinstance(records, list) or not all(isinstance(one, Mapping) for one in records):
             raise ValueError("source: expected lists of records in detections and non_detections.")
-    found = {record["oid"] for record in detections if record.get("oid") is not None}
-    if name is None and len(found) == 1:
-        name = found.pop()
+    found = list(dict.fromkeys(record.get("oid") for record in detections))
+    if name is not None:
+        records = detections or limits
+        if not _is_owner(name, records):
+            others = list(dict.fromkeys(str(record["oid"]) for record in records))
+            raise ValueError(
+                f"source: the light curve of {str(name)!r} holds only records of other objects, "
+                f"{_listed(others)}."
+            )
+    elif object_id is not None and (None in found or len(found) != 1):
+        name = object_id
+    else:
+        found = [oid for oid in found if oid is not None]
+        name = found[0] if len(found) == 1 else None
     return name, detections, limits
+
+
+def _is_owner(name: str, records: list[dict]) -> bool:
+    """Whether `name` is that of a record, or of one without a name, or there are no records."""
+    oids = [record.get("oid") for record in records]
+    return not oids or None in oids or str(name) in map(str, oids)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
 
 
 def _object_name(record: Mapping[str, Any], name: str | None) -> str:

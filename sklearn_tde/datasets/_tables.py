@@ -53,8 +53,8 @@ def load_light_curves(
         object without observations stays, with an empty light curve.
     label : str or None, default="label"
         Column with the labels, in `objects` or, if there is no such table, in `observations` with
-        one value per object. It is returned as `y`, not left in `X`. The default may be absent, any
-        other name may not. None: there are no labels.
+        one value per object. It is returned as `y`, not left in `X`, and blanks around a label are
+        removed. The default may be absent, any other name may not. None: there are no labels.
     missing_labels : {"raise", "drop"}, default="raise"
         What to do with objects without a label when others have one: refuse them, or leave these
         objects out. For unlabelled objects to be scored, use ``label=None``.
@@ -103,8 +103,8 @@ def load_light_curves(
         If a file does not exist.
     ValueError
         If a file cannot be read, a column is missing, an object is listed twice or not at all, a
-        label is missing, or a value is out of its range. The message names the object and the
-        field.
+        label is missing or the labels stand in a table that they are not taken from, or a value
+        is out of its range. The message names the object and the field.
     TypeError
         If an argument is neither path nor table, or the names of the objects are numbers in one
         table and strings in the other.
@@ -139,6 +139,9 @@ def load_light_curves(
     if objects is not None:
         objects = _read_objects(objects, object_id)
         _check_same_kind(table, objects, object_id)
+    named = {object_id, time, band, flux, flux_err, mag, mag_err, limiting_mag, sign}
+    if label is not None and label not in named.union(observation_columns):
+        _check_label_is_read(table, objects, label, object_columns)
     X = pack_light_curves(
         table,
         object_id=object_id,
@@ -207,14 +210,37 @@ def _read_objects(source: Any, object_id: str) -> pd.DataFrame:
 def _check_same_kind(table: pd.DataFrame, objects: pd.DataFrame, object_id: str) -> None:
     if object_id not in table.columns or not len(table) or not len(objects):
         return
-    is_number = [
-        pd.api.types.is_numeric_dtype(ids.dtype) for ids in (table[object_id], objects.index)
-    ]
+    is_number = [_holds_numbers(ids) for ids in (table[object_id], objects.index)]
     if is_number[0] != is_number[1]:
         kinds = ["numbers" if number else "strings" for number in is_number]
         raise TypeError(
             f"{object_id}: the names of the objects are {kinds[0]} in the observations and "
             f"{kinds[1]} in the objects table; expected the same in both (CSV files give strings)."
+        )
+
+
+def _holds_numbers(ids: pd.Series | pd.Index) -> bool:
+    values = ids.dtype.categories if isinstance(ids.dtype, pd.CategoricalDtype) else ids
+    if values.dtype == object:
+        return pd.api.types.infer_dtype(values) in ("integer", "floating", "mixed-integer-float")
+    return pd.api.types.is_numeric_dtype(values.dtype)
+
+
+def _check_label_is_read(
+    table: pd.DataFrame,
+    objects: pd.DataFrame | None,
+    label: str,
+    object_columns: Sequence[str] | None,
+) -> None:
+    """Refuse labels in the observations that would be left out with the other columns."""
+    if label not in table.columns or (objects is not None and label in objects.columns):
+        return
+    taken = objects is None if object_columns is None else label in object_columns
+    if not taken:
+        hint = "" if objects is None else "move it to the objects table, "
+        raise ValueError(
+            f"label: the column {label!r} is in the observations, from which it is not taken; "
+            f"{hint}name it in object_columns, or use label=None to load no labels."
         )
 
 
@@ -249,10 +275,18 @@ def _split_labels(
 
 def _as_labels(labels: pd.Series) -> np.ndarray:
     """Labels as integers where they are whole numbers, else as objects."""
+    if isinstance(labels.dtype, pd.CategoricalDtype):
+        labels = labels.astype(labels.dtype.categories.dtype)
+    labels = labels.infer_objects()
+    if pd.api.types.is_integer_dtype(labels.dtype):
+        # Never through floats, which merge neighbours above 2**53.
+        return labels.to_numpy(dtype=getattr(labels.dtype, "numpy_dtype", labels.dtype))
     if pd.api.types.is_numeric_dtype(labels.dtype):
         values = labels.to_numpy(dtype=np.float64)
         # A missing value elsewhere in the column turns whole numbers into floats.
         if (values == np.rint(values)).all():
             return values.astype(np.int64)
         return values
-    return labels.to_numpy(dtype=object)
+    values = labels.to_numpy(dtype=object, copy=True)
+    values[:] = [value.strip() if isinstance(value, str) else value for value in values]
+    return values

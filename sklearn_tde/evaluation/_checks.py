@@ -9,6 +9,22 @@ from sklearn.utils.multiclass import type_of_target
 _DEFAULT_POS_LABEL = "TDE"
 
 
+def plain_value(value):
+    """Turn a numpy scalar into the Python value it stands for.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    value : object
+        The plain value, whose repr is what a user would have typed.
+    """
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def check_classifier(estimator) -> None:
     """Check that an estimator is an instance that predicts probabilities.
 
@@ -23,7 +39,9 @@ def check_classifier(estimator) -> None:
             f"pass {estimator.__name__}(...)."
         )
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
-        raise TypeError(f"estimator must be a scikit-learn classifier, got {estimator!r}.")
+        raise TypeError(
+            f"estimator must be a scikit-learn classifier, got {plain_value(estimator)!r}."
+        )
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"estimator {estimator!r} has no predict_proba, which the ranking and the Brier "
@@ -162,6 +180,7 @@ def check_pos_label(pos_label, classes: np.ndarray):
         The label as it is in `classes`, as a plain Python value.
     """
     labels = classes.tolist()
+    pos_label = plain_value(pos_label)
     if pos_label is None:
         if _DEFAULT_POS_LABEL in labels:
             return _DEFAULT_POS_LABEL

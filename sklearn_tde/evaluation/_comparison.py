@@ -103,7 +103,8 @@ def compare_reports(
     baseline_draws = baseline._bootstrap(n_bootstrap, random_state)
     differences = report._repeat_scores() - baseline._repeat_scores()
     rows = {}
-    for metric in differences:
+    # A report whose labels are known from its predictions alone may lack the macro scores.
+    for metric in [metric for metric in draws if metric in baseline_draws]:
         low, high = percentile_interval(draws[metric] - baseline_draws[metric], confidence_level)
         rows[metric] = {
             "value": report.pooled_.loc[metric, "value"],

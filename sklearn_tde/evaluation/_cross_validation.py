@@ -183,7 +183,8 @@ def cross_validation_report(
       `recall` and `specificity`;
     - `average_precision`, `roc_auc` and `brier_score` (the mean squared error) of the probability
       of `pos_label`. Chance level of the average precision is the share of positives;
-    - `macro_recall` and `macro_f1`, the means over all classes, only for more than two classes.
+    - `macro_recall` and `macro_f1`, the means over the classes that the scored objects have, only
+      for more than two classes in `y`. A prediction of any other class is a miss.
 
     The pooled scores put the predictions of all folds of a repeat together, which does not ask a
     fold for more positives than it has, and are averaged over the repeats. Their intervals are
@@ -276,6 +277,7 @@ def cross_validation_report(
         confidence_level=confidence_level,
         random_state=random_state,
         estimators=list(fitted) if return_estimators else None,
+        classes=classes,
     )
 
 

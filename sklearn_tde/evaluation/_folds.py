@@ -15,7 +15,7 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import check_random_state
 
-from ._checks import describe_objects
+from ._checks import describe_objects, plain_value
 
 
 class Fold(NamedTuple):
@@ -138,7 +138,7 @@ def _check_fold(fold, y, groups, names, pos_label):
         shared = np.intersect1d(groups[fold.train], groups[fold.test])
         if shared.size:
             raise ValueError(
-                f"cv splits group {shared[0].item()!r} in {where}; use a splitter that keeps "
+                f"cv splits group {plain_value(shared[0])!r} in {where}; use a splitter that keeps "
                 "groups together, or an integer."
             )
     positive = y[fold.train] == pos_label

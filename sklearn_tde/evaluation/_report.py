@@ -5,6 +5,7 @@ import html
 import numpy as np
 import pandas as pd
 
+from ._checks import plain_value
 from ._scores import METRICS, ScoredSample, bootstrap_scores, percentile_interval
 
 
@@ -41,6 +42,10 @@ class CrossValidationReport:
 
     estimators : list of estimator or None, default=None
         See `estimators_`.
+
+    classes : array-like of shape (n_classes,) or None, default=None
+        All labels of the problem, also those that no scored object has. None stands for the
+        labels and predictions of the scored objects.
 
     Attributes
     ----------
@@ -110,16 +115,17 @@ class CrossValidationReport:
         confidence_level: float = 0.95,
         random_state: int = 0,
         estimators: list | None = None,
+        classes: np.ndarray | None = None,
     ):
-        self.pos_label = pos_label
-        self.name = name
+        self.pos_label = plain_value(pos_label)
+        self.name = plain_value(name)
         self.threshold = threshold
         self.n_bootstrap = n_bootstrap
         self.confidence_level = confidence_level
         self.random_state = random_state
         self.estimators_ = estimators
         self.predictions_ = predictions.sort_values(["repeat", "position"], ignore_index=True)
-        self.classes_ = np.unique(self.y_true)
+        self.classes_ = np.union1d(self.y_true, self.y_pred if classes is None else classes)
         self.n_repeats = int(self.predictions_["repeat"].nunique())
         self.folds_ = self._score_folds(folds)
         self.pooled_ = self._pool()

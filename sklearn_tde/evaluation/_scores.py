@@ -43,7 +43,7 @@ class ScoredSample:
         Predicted probability of `pos_label`.
 
     classes : ndarray of shape (n_classes,)
-        All labels, sorted.
+        All labels; those of the predictions need not be among them.
 
     pos_label : int, float, bool or str
         The class whose scores are wanted.
@@ -71,9 +71,9 @@ class ScoredSample:
 
         self._n_classes = len(classes)
         if self._n_classes > 2:
-            pairs = np.searchsorted(classes, y) * self._n_classes
-            pairs += np.searchsorted(classes, prediction)
-            self._pairs = np.eye(self._n_classes**2)[pairs]
+            true = y[:, np.newaxis] == classes
+            called = prediction[:, np.newaxis] == classes
+            self._members = np.hstack([true & called, true, called]).astype(np.float64)
 
     def scores(self, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Score the predictions under each weighting.
@@ -87,7 +87,8 @@ class ScoredSample:
         -------
         scores : dict of str to ndarray of shape (n_draws,)
             One array per metric. Without positive predictions precision is 0, as in
-            scikit-learn; whatever needs a class that carries no weight is NaN.
+            scikit-learn; whatever needs a class that carries no weight is NaN. The macro scores
+            are means over the classes whose true members carry weight.
         """
         if weights is None:
             weights = np.ones((1, len(self._order)))
@@ -132,20 +133,14 @@ class ScoredSample:
         }
 
     def _macro_scores(self, weights):
-        confusion = (weights @ self._pairs).reshape(-1, self._n_classes, self._n_classes)
-        hits = np.diagonal(confusion, axis1=1, axis2=2)
-        true, called = confusion.sum(axis=2), confusion.sum(axis=1)
+        hits, true, called = np.split(weights @ self._members, 3, axis=1)
+        present = true > 0
+        ratios = {"macro_recall": (hits, true), "macro_f1": (2 * hits, true + called)}
         return {
-            "macro_recall": _mean_of_defined(hits, true),
-            "macro_f1": _mean_of_defined(2 * hits, true + called),
+            metric: np.divide(part, whole, out=np.zeros_like(part), where=present).sum(axis=1)
+            / present.sum(axis=1)
+            for metric, (part, whole) in ratios.items()
         }
-
-
-def _mean_of_defined(numerator, denominator):
-    """Mean over classes of a ratio, leaving out the classes for which it is undefined."""
-    defined = denominator > 0
-    ratio = np.divide(numerator, denominator, out=np.zeros_like(numerator), where=defined)
-    return ratio.sum(axis=1) / defined.sum(axis=1)
 
 
 def bootstrap_weights(strata: np.ndarray, n_draws: int, seed: int) -> Iterator[np.ndarray]:

@@ -139,6 +139,51 @@ def test_object_id_names_records_that_have_no_name(records):
         load_alerce_detections(unnamed)
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda records: records,
+        lambda records: {"detections": records},
+        lambda records: [{"oid": OID, "detections": records}],
+        lambda records: {
+            "detections": records,
+            "non_detections": [{"mjd": 58998.0, "fid": 1, "diffmaglim": 20.5}],
+        },
+        lambda records: {
+            "detections": [],
+            "non_detections": [{"mjd": 58998.0, "fid": 1, "diffmaglim": 20.5, "oid": OID}],
+        },
+    ],
+)
+def test_object_id_that_all_records_contradict_is_refused(records, wrap):
+    with pytest.raises(ValueError, match=f"object_id: 'other' contradicts the 'oid'.*'{OID}'"):
+        load_alerce_detections(wrap(records), object_id="other")
+    assert list(load_alerce_detections(wrap(records), object_id=OID).index) == [OID]
+
+
+def test_object_id_leaves_named_records_their_name(records):
+    unnamed = [without(record, "oid") for record in records]
+    X = load_alerce_detections([records[0], *unnamed[1:]], object_id="other")
+    assert sorted(X.index) == [OID, "other"]
+    assert len(unpack_light_curves(X)) == 3
+    X = load_alerce_detections(
+        [{"detections": records}, {"detections": unnamed}], object_id="other"
+    )
+    assert list(X.index) == [OID, "other"]
+    assert len(unpack_light_curves(X)) == 6
+
+
+def test_object_id_names_a_light_curve_whose_oid_is_null(records):
+    unnamed = [without(record, "oid") for record in records]
+    X = load_alerce_detections({"oid": None, "detections": unnamed}, object_id="mine")
+    assert list(X.index) == ["mine"]
+
+
+def test_light_curve_that_holds_only_another_object_is_refused(records):
+    with pytest.raises(ValueError, match=f"light curve of 'A' holds only records of .*'{OID}'"):
+        load_alerce_detections({"oid": "A", "detections": records})
+
+
 def test_nothing_detected(records):
     del records
     X = load_alerce_detections({"detections": [], "non_detections": []}, object_id="quiet")

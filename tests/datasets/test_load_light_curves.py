@@ -161,6 +161,73 @@ def test_label_asked_for_by_name_must_exist(observations, objects):
         load_light_curves(observations, objects, label="class")
 
 
+@pytest.mark.parametrize("label", ["label", "type"])
+def test_labels_in_the_table_they_are_not_taken_from_are_refused(observations, objects, label):
+    table = observations.assign(**{label: ["TDE", "SN Ia", "TDE", "TDE"]})
+    unlabelled = objects.drop(columns="label").iloc[:2]
+    match = f"label: the column '{label}' is in the observations.*objects table.*label=None"
+    with pytest.raises(ValueError, match=match):
+        load_light_curves(table, unlabelled, label=label)
+    with pytest.raises(ValueError, match=f"label: the column '{label}' is in the observations"):
+        load_light_curves(table, label=label, object_columns=())
+    X, y = load_light_curves(table, unlabelled, label=None)
+    assert set(X.columns) == {"light_curve", "redshift"}
+    assert y is None
+
+
+def test_labels_of_the_observations_are_taken_beside_an_objects_table_if_named(
+    observations, objects
+):
+    table = observations.assign(label=["TDE", "SN Ia", "TDE", "TDE"])
+    unlabelled = objects.drop(columns="label").iloc[:2]
+    _, y = load_light_curves(table, unlabelled, object_columns=("label",))
+    assert list(y) == ["SN Ia", "TDE"]
+
+
+def test_labels_of_the_objects_table_come_first(observations, objects):
+    _, y = load_light_curves(observations.assign(label="AGN"), objects)
+    assert list(y) == ["SN Ia", "TDE", "SN II"]
+
+
+def test_a_field_of_the_light_curve_may_be_called_label(observations, objects):
+    X, y = load_light_curves(
+        observations.assign(label=[1, 2, 3, 4]),
+        objects.drop(columns="label"),
+        observation_columns=("label",),
+    )
+    assert y is None
+    assert list(X["light_curve"].iloc[1]["label"]) == [1, 4, 3]
+
+
+@pytest.mark.parametrize(
+    "dtype", ["int64", "uint64", "Int64", "int64[pyarrow]", "category", object]
+)
+def test_large_integer_labels_stay_apart(observations, objects, dtype):
+    large = [2**53, 2**53 + 1, 2**60 + 1]
+    _, y = load_light_curves(observations, objects.assign(label=pd.Series(large, dtype=dtype)))
+    assert y.dtype.kind == ("u" if dtype == "uint64" else "i")
+    assert y.tolist() == large
+
+
+@pytest.mark.parametrize("dtype", ["Int64", object])
+def test_large_integer_labels_stay_apart_beside_a_missing_one(observations, objects, dtype):
+    labels = pd.Series([2**53 + 1, None, 2**53], dtype=dtype)
+    _, y = load_light_curves(observations, objects.assign(label=labels), missing_labels="drop")
+    assert y.dtype == np.int64
+    assert y.tolist() == [2**53 + 1, 2**53]
+
+
+@pytest.mark.parametrize("dtype", ["str", "category", object])
+def test_blanks_around_labels_are_removed(tmp_path, observations, objects, dtype):
+    labels = pd.Series(["TDE ", "TDE", " SN Ia"], dtype=dtype)
+    _, y = load_light_curves(observations, objects.assign(label=labels))
+    assert y.dtype == object
+    assert y.tolist() == ["TDE", "TDE", "SN Ia"]
+    path = write(objects.assign(label=labels), tmp_path / "objects.csv")
+    assert load_light_curves(observations, path)[1].tolist() == ["TDE", "TDE", "SN Ia"]
+    assert labels.tolist() == ["TDE ", "TDE", " SN Ia"]
+
+
 def test_duplicate_object_is_refused(observations, objects):
     with pytest.raises(ValueError, match="'AT2020a' is listed more than once"):
         load_light_curves(observations, pd.concat([objects, objects.iloc[1:2]]))
@@ -181,6 +248,28 @@ def test_numbers_and_strings_are_not_the_same_name(observations, objects):
     numbered = observations.assign(object_id=[1, 2, 1, 1])
     with pytest.raises(TypeError, match="numbers in the observations and strings in the objects"):
         load_light_curves(numbered, objects)
+
+
+@pytest.mark.parametrize("objects_dtype", ["int64", "category", object])
+@pytest.mark.parametrize("observations_dtype", ["int64", "category", object])
+def test_numbers_of_any_column_type_are_numbers(observations_dtype, objects_dtype, observations):
+    table = observations.assign(
+        object_id=pd.Series([1, 2, 1, 1], dtype=observations_dtype),
+    )
+    ids = pd.Series([2, 1], dtype=objects_dtype)
+    X, y = load_light_curves(table, pd.DataFrame({"object_id": ids, "label": ["SN Ia", "TDE"]}))
+    assert list(X.index) == [2, 1]
+    assert list(y) == ["SN Ia", "TDE"]
+
+
+def test_categories_of_strings_are_not_numbers(observations, objects):
+    numbered = observations.assign(object_id=[1, 2, 1, 1])
+    with pytest.raises(TypeError, match="numbers in the observations and strings in the objects"):
+        load_light_curves(numbered, objects.astype({"object_id": "category"}))
+    objects["object_id"] = [2, 1, 3]
+    table = observations.astype({"object_id": "category"})
+    with pytest.raises(TypeError, match="strings in the observations and numbers in the objects"):
+        load_light_curves(table, objects)
 
 
 def test_missing_file_is_named(tmp_path):

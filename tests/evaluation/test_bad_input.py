@@ -85,6 +85,24 @@ def test_a_positive_class_that_is_not_there_is_refused(labels, pos_label, match)
 
 
 @pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"pos_label": np.str_("tde")}, r"pos_label='tde' is not among"),
+        ({"pos_label": np.float64(0.0)}, r"pos_label=0\.0 is not among"),
+        ({"pos_label": np.True_}, "pos_label=True is not among"),
+        ({"y": [np.str_("a"), np.str_("b")] * 40}, r"y holds \['a', 'b'\]"),
+        ({"y": [np.float64(0), np.float64(2)] * 40}, r"y holds \[0\.0, 2\.0\]"),
+    ],
+)
+def test_values_are_shown_as_a_user_would_type_them(options, match):
+    refused(ValueError, match, **options)
+
+
+def test_a_numpy_string_in_place_of_an_estimator_is_shown_as_a_string():
+    refused(TypeError, "classifier, got 'forest'", estimator=np.str_("forest"))
+
+
+@pytest.mark.parametrize(
     ("estimator", "match"),
     [
         (GaussianNB, "must be an instance, got the class GaussianNB"),
@@ -191,6 +209,11 @@ def test_repeats_that_score_different_objects_are_refused():
         (ROWS[1:], 5, "groups must have one value per object"),
         (np.where(ROWS == 7, np.nan, ROWS), 5, "groups is missing .* for object 7;"),
         (ROWS // 2, [(ROWS[1::2], ROWS[::2])], "cv splits group 0 in fold 0"),
+        (
+            pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(ROWS // 2, "D")),
+            [(ROWS[1::2], ROWS[::2])],
+            r"cv splits group Timestamp\('2020-01-01 00:00:00'\) in fold 0",
+        ),
     ],
 )
 def test_groups_that_would_leak_are_refused(groups, cv, match):

@@ -24,7 +24,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sklearn_tde.evaluation import cross_validation_report
+from sklearn_tde.evaluation import (
+    CrossValidationReport,
+    compare_reports,
+    cross_validation_report,
+)
 
 
 @pytest.fixture(scope="module")
@@ -477,6 +481,81 @@ def test_scores_that_a_fold_cannot_have_are_nan_and_left_out_of_the_mean(binary)
     assert report.folds_["recall"].isna().tolist() == [False, False, True]
     assert report.pooled_.loc["roc_auc", "fold_mean"] == report.folds_["roc_auc"][1]
     assert np.isfinite(report.pooled_.loc["roc_auc", "value"])
+
+
+@pytest.mark.parametrize("alone", ["AGN", "Unknown"])
+@pytest.mark.parametrize("n_scored", [2, 3])
+def test_a_class_that_is_only_in_training_makes_predictions_of_it_misses(alone, n_scored):
+    rng = np.random.default_rng(0)
+    y = np.repeat(["SN Ia", "TDE", "SN II", alone], [80, 60, 40, 60])
+    X = rng.normal(size=(240, 2)) + 1.2 * pd.factorize(y)[0][:, np.newaxis]
+    scored = ["SN Ia", "TDE", "SN II"][:n_scored]
+    folds = np.where(np.isin(y, scored), np.arange(240) % 3, -1)
+    report = report_of(GaussianNB(), X, y, cv=PredefinedSplit(folds))
+    assert report.classes_.tolist() == sorted(set(y))
+    assert (report.y_pred == alone).any()
+    options = {"labels": scored, "average": "macro"}
+    value = report.pooled_["value"]
+    assert value["macro_recall"] == pytest.approx(
+        metrics.recall_score(report.y_true, report.y_pred, **options)
+    )
+    assert value["macro_f1"] == pytest.approx(
+        metrics.f1_score(report.y_true, report.y_pred, **options)
+    )
+    assert alone in str(report)
+
+
+class TestTables:
+    """Reports put together from tables, without the classes being named."""
+
+    @staticmethod
+    def tables(prediction):
+        y = np.array(["SN Ia", "TDE"] * 4)
+        rows = {"repeat": 0, "position": np.arange(8), "object_id": np.arange(8), "fold": 0}
+        values = {"y": y, "probability": np.linspace(0, 1, 8), "prediction": prediction}
+        times = {"fit_time": 0.0, "score_time": 0.0}
+        return (
+            pd.DataFrame(rows | values | {"threshold": np.nan}),
+            pd.DataFrame([{"repeat": 0, "fold": 0, "threshold": np.nan} | times]),
+        )
+
+    def test_the_classes_are_those_of_labels_and_predictions(self):
+        prediction = ["SN Ia", "TDE", "SN Ia", "AGN", "Unknown", "TDE", "TDE", "TDE"]
+        report = CrossValidationReport(*self.tables(prediction), pos_label="TDE", name="a")
+        assert report.classes_.tolist() == ["AGN", "SN Ia", "TDE", "Unknown"]
+        assert report.pooled_.loc["macro_recall", "value"] == pytest.approx((2 / 4 + 3 / 4) / 2)
+
+    def test_the_classes_can_be_given(self):
+        report = CrossValidationReport(
+            *self.tables(["SN Ia", "TDE"] * 4),
+            pos_label="TDE",
+            name="a",
+            classes=["AGN", "SN Ia", "TDE"],
+        )
+        assert report.classes_.tolist() == ["AGN", "SN Ia", "TDE"]
+        assert report.pooled_.loc["macro_f1", "value"] == 1
+
+    def test_a_positive_class_and_a_name_from_an_array_are_shown_plainly(self):
+        reports = [
+            CrossValidationReport(
+                *self.tables(["SN Ia", "TDE"] * 4), pos_label=label, name=np.str_("forest")
+            )
+            for label in np.array(["TDE", "SN Ia"])
+        ]
+        assert repr(reports[0]).endswith("pos_label='TDE'>")
+        match = "'forest' and 'forest' are about.*pos_label='TDE' and pos_label='SN Ia'"
+        with pytest.raises(ValueError, match=match):
+            compare_reports(*reports)
+
+    def test_reports_of_which_one_predicts_a_further_class_are_compared(self):
+        two = ["SN Ia", "TDE", "SN Ia", "SN Ia", "TDE", "TDE", "TDE", "TDE"]
+        reports = [
+            CrossValidationReport(*self.tables(prediction), pos_label="TDE", name="a")
+            for prediction in (two, ["AGN", *two[1:]])
+        ]
+        for pair in (reports, reports[::-1]):
+            comparison = compare_reports(*pair, n_bootstrap=10)
+            assert comparison.index.tolist() == reports[0].pooled_.index.tolist()
 
 
 def test_a_splitter_for_the_threshold_saves_fits(binary):

@@ -85,6 +85,24 @@ def test_macro_scores_are_sklearns_over_all_classes():
         assert scores["macro_f1"][draw] == pytest.approx(f1)
 
 
+@pytest.mark.parametrize("known", [["SN Ia", "SN II", "TDE"], ["AGN", "SN Ia", "SN II", "TDE"]])
+def test_macro_scores_are_sklearns_over_the_classes_with_members(known):
+    rng = np.random.default_rng(1)
+    y = rng.choice(["SN Ia", "SN II", "TDE"], 60)
+    prediction = rng.choice(["AGN", "SN Ia", "SN II", "TDE", "Unknown"], 60)
+    sample = ScoredSample(y, prediction, rng.random(60), classes=np.array(known), pos_label="TDE")
+    # The last weighting leaves a class without weight, as a fold may.
+    weights = np.vstack([*bootstrap_weights(y, 5, seed=0), y != "SN II"])
+    scores = sample.scores(weights)
+    for draw, weight in enumerate(weights):
+        rows = np.repeat(np.arange(60), weight.astype(int))
+        options = {"labels": np.unique(y[rows]), "average": "macro"}
+        recall = metrics.recall_score(y[rows], prediction[rows], **options)
+        f1 = metrics.f1_score(y[rows], prediction[rows], **options)
+        assert scores["macro_recall"][draw] == pytest.approx(recall)
+        assert scores["macro_f1"][draw] == pytest.approx(f1)
+
+
 def test_each_draw_keeps_the_size_of_every_class():
     y = np.repeat(["AGN", "SN Ia", "TDE"], [3, 40, 7])
     weights = np.concatenate(list(bootstrap_weights(y, 200, seed=0)))

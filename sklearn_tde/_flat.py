@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,22 @@ import pyarrow.compute as pc
 from nested_pandas import NestedFrame
 from nested_pandas.series.ext_array import NestedExtensionArray
 
+from sklearn_tde._photometry import refuse_rounded_times, shown
+
 #: Name of the nested column.
 LIGHT_CURVE = "light_curve"
 #: Fields that every light curve has.
 FIELDS = ("time", "band", "flux", "flux_err")
 _NUMERIC_FIELDS = ("time", "flux", "flux_err")
+#: Where a long table keeps, in its attrs, what packing it again would have to be told.
+ATTRS = "sklearn_tde"
+_NULLABLE = {
+    pa.from_numpy_dtype(dtype.numpy_dtype): dtype
+    for dtype in map(
+        pd.api.types.pandas_dtype,
+        ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,17 @@ class FlatLightCurves:
         return np.repeat(np.arange(self.n_objects), self.n_observations)
 
 
+def sequence_of_names(names: Any, argument: str) -> tuple[str, ...]:
+    """Return the names given for an argument as a tuple, refusing a string and other types."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"{argument}: expected a sequence of names; got {names!r}.")
+    names = tuple(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{argument}: expected a sequence of names; one is {shown(name)}.")
+    return names
+
+
 @dataclass(frozen=True)
 class FlatStruct:
     """The fields of a nested column as flat Arrow arrays, and where each object begins."""
@@ -76,10 +98,7 @@ def flat_struct(series: pd.Series) -> FlatStruct:
     """Flatten a nested column, however it was sliced, repeated, concatenated or nulled."""
     chunks = series.array.struct_array.chunks
     if not chunks:
-        empty = {
-            name: pa.array([], pa.string() if name == "band" else pa.float64())
-            for name in series.dtype.column_dtypes
-        }
+        empty = {name: pa.array([], kind) for name, kind in series.dtype.column_dtypes.items()}
         return FlatStruct(empty, np.zeros(1, dtype=np.int64))
     struct = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
     null = struct.is_null().to_numpy(zero_copy_only=False)
@@ -96,7 +115,7 @@ def flat_struct(series: pd.Series) -> FlatStruct:
         if lengths is not None and not np.array_equal(lengths, n):
             bad = series.index[np.flatnonzero(lengths != n)[0]]
             raise ValueError(
-                f"object {bad!r}: its field {name!r} has another length than the rest."
+                f"object {shown(bad)}: its field {name!r} has another length than the rest."
             )
         fields[name], lengths = values, n
     return FlatStruct(fields, np.concatenate([[0], np.cumsum(lengths)]))
@@ -112,16 +131,21 @@ def validated(
         position = int(np.searchsorted(struct.offsets, row, side="right")) - 1
         found = found[row] if isinstance(found, np.ndarray) else found
         raise ValueError(
-            f"object {index[position]!r}: {field} is {found} at observation "
+            f"object {shown(index[position])}: {field} is {found} at observation "
             f"{row - struct.offsets[position]}; expected {expected}."
         )
 
+    bands = None if bands is None else sequence_of_names(bands, "bands")
     numbers = {}
     for field in _NUMERIC_FIELDS:
         values = struct.fields[field]
         if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
             raise TypeError(f"field {field!r} has the type {values.type}; expected numbers.")
         numbers[field] = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        if field == "time":
+            refuse_rounded_times(
+                numbers[field], np.dtype(values.type.to_pandas_dtype()), "field 'time'"
+            )
         bad = ~np.isfinite(numbers[field])
         if bad.any():
             unit = "days" if field == "time" else "microjansky"
@@ -150,8 +174,8 @@ def validated(
     if repeated.any():
         row = int(np.flatnonzero(repeated)[0])
         raise ValueError(
-            f"object {index[position[row]]!r}: time {time[row]!r} occurs more than once in band "
-            f"{names[codes[row]]!r}; expected one observation per band and time. "
+            f"object {shown(index[position[row]])}: time {shown(time[row])} occurs more than "
+            f"once in band {names[codes[row]]!r}; expected one observation per band and time. "
             "Drop or average the duplicates (pack_light_curves(..., duplicates='drop'))."
         )
     return flat, order
@@ -205,6 +229,11 @@ def build_frame(
             values[name] = pa.array(np.asarray(column, dtype=np.float64))
         else:
             values[name] = pa.array(column, from_pandas=True)
+    if LIGHT_CURVE in objects.columns:
+        raise ValueError(
+            f"the objects have a column {LIGHT_CURVE!r}, which is the name of the nested column of "
+            "observations; rename it or leave it out."
+        )
     X = NestedFrame(objects.copy(deep=False))
     X.insert(0, LIGHT_CURVE, pd.Series(nested_array(values, offsets), index=X.index))
     return X
@@ -216,3 +245,48 @@ def nested_array(values: Mapping[str, pa.Array], offsets: np.ndarray) -> NestedE
     lists = [pa.LargeListArray.from_arrays(shared, column) for column in values.values()]
     struct = pa.StructArray.from_arrays(lists, names=list(values))
     return NestedExtensionArray(struct, validate=False)
+
+
+def unpacked_frame(X: pd.DataFrame) -> pd.DataFrame:
+    """Return a checked nested frame as a long table, with notes for the way back in its attrs."""
+    struct = flat_struct(X[LIGHT_CURVE])
+    counts = np.diff(struct.offsets)
+    rows = np.repeat(np.arange(len(X)), np.maximum(counts, 1))
+    # Row in the flat columns, or missing where an empty object only marks its place.
+    source = np.full(len(rows), np.nan)
+    source[np.repeat(counts > 0, np.maximum(counts, 1))] = np.arange(counts.sum())
+    source = pa.array(source, from_pandas=True, type=pa.int64())
+    name = "object_id" if X.index.name is None else X.index.name
+    properties = [column for column in X.columns if column != LIGHT_CURVE]
+    _refuse_shared_names(name, list(struct.fields), properties)
+    data: dict[Any, Any] = {name: X.index.take(rows)}
+    for field, values in struct.fields.items():
+        data[field] = _to_pandas(values.take(source))
+    for column in properties:
+        data[column] = X[column].array.take(rows)
+    table = pd.DataFrame(data)
+    table.attrs[ATTRS] = {
+        "object_id": name,
+        "observation_columns": [field for field in struct.fields if field not in FIELDS],
+        "object_columns": properties,
+    }
+    return table
+
+
+def _refuse_shared_names(index: Any, fields: list[str], properties: list) -> None:
+    """Refuse what would overwrite a column of the long table."""
+    taken = {index: "the name of its index"}
+    for names, kind in ((fields, "a field of the light curve"), (properties, "another column")):
+        for name in names:
+            if name in taken:
+                raise ValueError(
+                    f"X: {name!r} is also {taken[name]}, and a long table holds one column of "
+                    "that name; rename one of them before unpacking."
+                )
+            taken[name] = kind
+
+
+def _to_pandas(values: pa.Array) -> pd.Series:
+    # Otherwise the row of an empty object would turn whole numbers into floats.
+    types = _NULLABLE.get if values.null_count else None
+    return values.to_pandas(types_mapper=types)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sklearn_tde._photometry import (
-    LIMIT_SNR,
-    MICROJANSKY_ZERO_POINT,
-    decode_sign,
-    magnitude_error_to_flux_error,
-    magnitude_to_flux,
-)
+from sklearn_tde._flat import ATTRS, FIELDS, sequence_of_names
+from sklearn_tde._photometry import first_object, read_fluxes, read_numbers, read_times, shown
 
 
 @dataclass(frozen=True)
@@ -44,24 +40,31 @@ def read_long_table(
     band_names: Mapping[Any, str] | None,
     objects: pd.DataFrame | None,
     object_columns: Sequence[str] | None,
-    observation_columns: Sequence[str],
+    observation_columns: Sequence[str] | None,
 ) -> LongTable:
     """Read the columns of `pack_light_curves`, in microjansky; see there for the parameters."""
     table = _as_table(table)
     if mag is not None and mag_err is None:
         raise ValueError(f"mag={mag!r} needs mag_err, the column with the error of the magnitude.")
+    named = {"object_id": object_id, "time": time, "band": band}
+    named |= {"flux": flux, "flux_err": flux_err} if mag is None else {}
+    named |= {"mag": mag, "mag_err": mag_err, "limiting_mag": limiting_mag, "sign": sign}
+    _check_arguments(named, zero_point, band_names, objects)
     value, error = (flux, flux_err) if mag is None else (mag, mag_err)
-    used = [object_id, time, band, value, error, limiting_mag, sign]
-    used = [name for name in used if name is not None]
-    _require_columns(table, [*used, *observation_columns, *(object_columns or ())])
-    if object_columns is None and objects is not None:
-        object_columns = ()
-    elif object_columns is None:
-        named = {*used, *observation_columns}
-        object_columns = [name for name in table.columns if name not in named]
+    object_id, unpacked = _unpacked_names(table, object_id)
+    named["object_id"] = object_id
+    used = [name for name in named.values() if name is not None]
+    object_columns, observation_columns = _further_columns(
+        table, used, unpacked, objects, object_columns, observation_columns
+    )
+    table = _in_native_byte_order(table)
+    if objects is not None:
+        objects = _in_native_byte_order(objects)
 
     ids = _object_ids(table, object_id)
-    numbers = {name: _numbers(table, name) for name in (time, value, error)}
+    if objects is None and unpacked is None and not len(table):
+        raise ValueError("table: it has no rows; expected at least one observation.")
+    numbers = {name: _numbers(table, name, name == time) for name in (time, value, error)}
     placeholder = np.isnan(numbers[time]) & np.isnan(numbers[value]) & table[band].isna().to_numpy()
     position, listed = _place(ids, objects, object_id, placeholder)
     columns = _object_columns(table, object_columns, position, listed)
@@ -69,14 +72,111 @@ def read_long_table(
     keep = ~placeholder
     table, position, ids = table[keep], position[keep], ids[keep]
     numbers = {name: column[keep] for name, column in numbers.items()}
-    fluxes, errors = _fluxes(
-        table, ids, numbers[value], numbers[error], value, mag, limiting_mag, sign, zero_point
+    fluxes, errors = read_fluxes(
+        [(value, numbers[value]), (error, numbers[error])],
+        ids,
+        zero_point,
+        is_magnitude=mag is not None,
+        sign=None if sign is None else table[sign],
+        limit=None if limiting_mag is None else (limiting_mag, _numbers(table, limiting_mag)),
     )
     codes, bands = _bands(table[band], ids, band_names)
     observations = {"time": numbers[time], "band": codes, "flux": fluxes, "flux_err": errors}
     for name in observation_columns:
-        observations[name] = table[name].to_numpy()
+        whole = isinstance(table[name].array, pd.arrays.IntegerArray)
+        observations[name] = table[name].array if whole else table[name].to_numpy()
     return LongTable(observations, bands, position, columns)
+
+
+def _check_arguments(
+    roles: Mapping[str, Any], zero_point: Any, band_names: Any, objects: Any
+) -> None:
+    """Refuse arguments of a wrong type before they fail somewhere else."""
+    required = {"time", "band", *({"flux", "flux_err"} & roles.keys())}
+    for role, name in roles.items():
+        if not isinstance(name, str) and (name is not None or role in required):
+            raise TypeError(f"{role}: expected the name of a column; got {shown(name)}.")
+    if not isinstance(zero_point, Real) or isinstance(zero_point, bool):
+        raise TypeError(f"zero_point: expected a magnitude, such as 23.9; got {zero_point!r}.")
+    if not np.isfinite(zero_point):
+        raise ValueError(f"zero_point: expected a finite magnitude; got {shown(zero_point)}.")
+    if objects is not None and not isinstance(objects, pd.DataFrame):
+        raise TypeError(
+            f"objects: expected a DataFrame with one row per object; got {type(objects).__name__}."
+        )
+    if band_names is None:
+        return
+    if not isinstance(band_names, Mapping):
+        raise TypeError(
+            "band_names: expected a mapping from the values of the column of bands to names; got "
+            f"{type(band_names).__name__}."
+        )
+    for raw, name in band_names.items():
+        if not isinstance(name, str):
+            raise TypeError(
+                f"band_names: {shown(raw)} stands for {shown(name)}; expected the name of a band, "
+                "a string."
+            )
+
+
+def _unpacked_names(table: pd.DataFrame, object_id: Any) -> tuple[Any, list[str] | None]:
+    """Return the column of names and the further fields that `unpack_light_curves` noted.
+
+    The fields are None where the table does not come from there. Columns may have been added
+    and taken away since: a note on a column that is gone is void, and an ``object_id`` that was
+    added is what the default means.
+    """
+    notes = table.attrs.get(ATTRS)
+    if not isinstance(notes, Mapping):
+        return object_id, None
+    was_there = "object_id" not in table.columns or "object_id" in notes["object_columns"]
+    if object_id == "object_id" and was_there and notes["object_id"] in table.columns:
+        object_id = notes["object_id"]
+    return object_id, [name for name in notes["observation_columns"] if name in table.columns]
+
+
+def _further_columns(
+    table: pd.DataFrame,
+    used: Sequence[str],
+    unpacked: Sequence[str] | None,
+    objects: pd.DataFrame | None,
+    object_columns: Any,
+    observation_columns: Any,
+) -> tuple[Sequence, Sequence[str]]:
+    """Return the columns that belong to the object, and the further fields of the light curve."""
+    if object_columns is not None:
+        object_columns = sequence_of_names(object_columns, "object_columns")
+    if observation_columns is None:
+        elsewhere = {*used, *(object_columns or ())}
+        observation_columns = [name for name in unpacked or () if name not in elsewhere]
+    observation_columns = sequence_of_names(observation_columns, "observation_columns")
+    for name in observation_columns:
+        if name in FIELDS:
+            raise ValueError(
+                f"observation_columns: {name!r} is a field that every light curve has; rename the "
+                "column to keep it as well."
+            )
+    _require_columns(table, [*used, *observation_columns, *(object_columns or ())])
+    if object_columns is None:
+        named = {*used, *observation_columns}
+        rest = [name for name in table.columns if name not in named]
+        object_columns = rest if objects is None else ()
+    return object_columns, observation_columns
+
+
+def _in_native_byte_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Convert columns that come big-endian from a FITS file, which pandas cannot select from."""
+    foreign = [
+        position
+        for position, dtype in enumerate(table.dtypes)
+        if isinstance(dtype, np.dtype) and not dtype.isnative
+    ]
+    if foreign:
+        table = table.copy(deep=False)
+        for position in foreign:
+            column = table.iloc[:, position].to_numpy()
+            table.isetitem(position, column.astype(column.dtype.newbyteorder("=")))
+    return table
 
 
 def _as_table(table: Any) -> pd.DataFrame:
@@ -86,7 +186,10 @@ def _as_table(table: Any) -> pd.DataFrame:
     if hasattr(table, "to_pandas"):
         return table.to_pandas()
     is_record_array = isinstance(table, np.ndarray) and table.dtype.names is not None
-    if isinstance(table, Mapping) or is_record_array:
+    if is_record_array:
+        # Column by column, because pandas cannot read masked records.
+        return pd.DataFrame({name: table[name] for name in table.dtype.names})
+    if isinstance(table, Mapping):
         return pd.DataFrame(table)
     raise TypeError(
         "table: expected a DataFrame with one row per observation (or a mapping of columns, a "
@@ -107,20 +210,13 @@ def _require_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
         raise ValueError(f"table: column {twice[0]!r} occurs more than once.")
 
 
-def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+def _numbers(table: pd.DataFrame, name: str, is_time: bool = False) -> np.ndarray:
     """Return a numeric column as float64, a missing value as NaN."""
     column = table[name]
+    # A column without any value has whatever type its reader chose.
     if column.isna().all():
         return np.full(len(column), np.nan)
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        if column.dtype != object:
-            raise TypeError(f"table: column {name!r} is {column.dtype}; expected numbers.")
-        try:
-            # Missing values alone turn a column of numbers into one of objects.
-            return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"table: column {name!r} holds no numbers: {error}") from error
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return (read_times if is_time else read_numbers)(column, f"table: column {name!r}")
 
 
 def _object_ids(table: pd.DataFrame, object_id: str | None) -> pd.Series:
@@ -140,8 +236,6 @@ def _place(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return the position of each row's object, and the table of objects."""
     if objects is None:
-        if len(ids) == 0:
-            raise ValueError("table: it has no rows; expected at least one observation.")
         position, names = pd.factorize(ids)
         listed = pd.DataFrame(index=pd.Index(names, name=object_id))
     else:
@@ -151,13 +245,13 @@ def _place(
         repeated = listed.index.duplicated()
         if repeated.any():
             raise ValueError(
-                f"objects: {listed.index[repeated][0]!r} is listed more than once; expected one "
-                "row per object."
+                f"objects: {shown(listed.index[repeated][0])} is listed more than once; "
+                "expected one row per object."
             )
         position = listed.index.get_indexer(pd.Index(ids))
         if (position < 0).any():
             raise ValueError(
-                f"table: object {ids.iloc[int(np.flatnonzero(position < 0)[0])]!r} has "
+                f"table: object {first_object(ids, position < 0)} has "
                 "observations but no row in the table of objects."
             )
     observed = np.zeros(len(listed), dtype=bool)
@@ -165,7 +259,7 @@ def _place(
     mixed = placeholder & observed[position]
     if mixed.any():
         raise ValueError(
-            f"object {ids.iloc[int(np.flatnonzero(mixed)[0])]!r}: time, band and flux are missing "
+            f"object {first_object(ids, mixed)}: time, band and flux are missing "
             "in one of its rows; expected that only of an object without observations."
         )
     return position, listed
@@ -181,7 +275,7 @@ def _object_columns(
     first[position[::-1]] = np.arange(len(position))[::-1]
     if (first < 0).any():
         raise ValueError(
-            f"object {listed.index[first < 0][0]!r} has no row to take the column "
+            f"object {shown(listed.index[first < 0][0])} has no row to take the column "
             f"{names[0]!r} from; move the column to the table of objects, or leave it out with "
             "object_columns=()."
         )
@@ -196,73 +290,13 @@ def _object_columns(
         codes = pd.factorize(table[varying[0]])[0]
         row = int(np.flatnonzero(codes != codes[first][position])[0])
         raise ValueError(
-            f"object {listed.index[position[row]]!r}: column {varying[0]!r} has more than one "
+            f"object {shown(listed.index[position[row]])}: column {varying[0]!r} has more than one "
             "value. Name the columns of the object in object_columns=(...), and those to keep "
             "with the observations in observation_columns=(...). Columns that vary: "
             f"{', '.join(map(repr, varying))}."
         )
     added = {name: table[name].array.take(first) for name in names}
     return listed.assign(**added)
-
-
-def _fluxes(
-    table: pd.DataFrame,
-    ids: pd.Series,
-    value: np.ndarray,
-    error: np.ndarray,
-    name: str,
-    mag: str | None,
-    limiting_mag: str | None,
-    sign: str | None,
-    zero_point: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return flux and error in microjansky, signed, with limits entered as flux 0."""
-    unknown = np.isnan(value)
-    if mag is not None:
-        value = magnitude_to_flux(value, zero_point)
-        error = magnitude_error_to_flux_error(value, error)
-        scale = 1.0
-    else:
-        scale = (
-            1.0
-            if zero_point == MICROJANSKY_ZERO_POINT
-            else 10.0 ** (-0.4 * (zero_point - MICROJANSKY_ZERO_POINT))
-        )
-        value, error = value * scale, error * scale
-    if sign is not None:
-        signs = decode_sign(table[sign], sign)
-        bad = np.isnan(signs) & ~unknown
-        if bad.any():
-            raise ValueError(
-                f"object {ids.iloc[int(np.flatnonzero(bad)[0])]!r}: {sign} is missing; expected "
-                "the sign of the difference flux."
-            )
-        bad = (value < 0) & ~unknown
-        if bad.any():
-            raise ValueError(
-                f"object {ids.iloc[int(np.flatnonzero(bad)[0])]!r}: {name} is negative although "
-                f"sign={sign!r} is given; expected fluxes without sign."
-            )
-        value = np.where(unknown, value, value * signs)
-    if limiting_mag is not None:
-        limits = _numbers(table, limiting_mag)
-        limited = unknown & np.isfinite(limits)
-        value = np.where(limited, 0.0, value)
-        error = np.where(
-            limited,
-            magnitude_to_flux(limits, zero_point if mag is not None else MICROJANSKY_ZERO_POINT)
-            / LIMIT_SNR,
-            error,
-        )
-        unknown = unknown & ~limited
-    if unknown.any():
-        what = name if limiting_mag is None else f"both {name} and {limiting_mag}"
-        verb = "is" if limiting_mag is None else "are"
-        raise ValueError(
-            f"object {ids.iloc[int(np.flatnonzero(unknown)[0])]!r}: {what} {verb} missing (NaN); "
-            "expected a finite number."
-        )
-    return value, error
 
 
 def _bands(
@@ -273,16 +307,17 @@ def _bands(
     if band_names is not None:
         unknown = [value for value in values if value not in band_names]
         if unknown:
-            row = int(np.flatnonzero(codes == list(values).index(unknown[0]))[0])
+            bad = codes == list(values).index(unknown[0])
             raise ValueError(
-                f"object {ids.iloc[row]!r}: band is {unknown[0]!r}; expected one of "
-                f"{', '.join(map(repr, band_names))}, as in band_names."
+                f"object {first_object(ids, bad)}: band is {shown(unknown[0])}; expected one of "
+                f"{', '.join(map(shown, band_names))}, as in band_names."
             )
         values = [band_names[value] for value in values]
     elif any(not isinstance(value, str) for value in values):
         bad = next(value for value in values if not isinstance(value, str))
         raise TypeError(
-            f'band: {bad!r} is no name; give the names in band_names, such as {{1: "g", 2: "r"}}.'
+            f"band: {shown(bad)} is no name; give the names in band_names, such as "
+            '{1: "g", 2: "r"}.'
         )
     # Two raw values may stand for one band, and codes must not.
     names = sorted(set(values))

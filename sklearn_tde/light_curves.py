@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from nested_pandas import NestedDtype, NestedFrame
 
-from sklearn_tde._containers import coerce_to_frame
+from sklearn_tde._containers import as_nested_frame
 from sklearn_tde._flat import (
     FIELDS,
     LIGHT_CURVE,
@@ -25,9 +25,11 @@ from sklearn_tde._flat import (
     flat_struct,
     nested_array,
     repeated_rows,
+    unpacked_frame,
     validated,
 )
 from sklearn_tde._long_table import read_long_table
+from sklearn_tde._photometry import shown
 
 __all__ = [
     "FlatLightCurves",
@@ -54,7 +56,7 @@ def pack_light_curves(
     band_names: Mapping[Any, str] | None = None,
     objects: pd.DataFrame | None = None,
     object_columns: Sequence[str] | None = None,
-    observation_columns: Sequence[str] = (),
+    observation_columns: Sequence[str] | None = None,
     duplicates: str = "raise",
 ) -> NestedFrame:
     """Pack a long table of observations into one row per object.
@@ -66,9 +68,12 @@ def pack_light_curves(
         stands for an object without observations. Tables of Arrow, Polars and Astropy are
         converted with their own ``to_pandas``.
     object_id : str or None, default="object_id"
-        Column with the name of the object. None: the whole table is one object, named 0.
+        Column with the name of the object. None: the whole table is one object, named 0. In a
+        table of `unpack_light_curves` the default stands for the column that it wrote.
     time : str, default="time"
-        Column with the time in days. Only differences are used, any zero point will do.
+        Column with the time in days. Only differences are used, any zero point will do. Julian
+        dates in float32, which rounds them to a quarter of a day, are refused; it rounds MJD
+        to 0.004 days.
     band : str, default="band"
         Column with the name of the band.
     flux : str, default="flux"
@@ -82,7 +87,8 @@ def pack_light_curves(
         Column with the one-sigma error of the magnitude; needed with `mag`.
     limiting_mag : str or None, default=None
         Column with the 5-sigma limiting magnitude. A row whose flux or magnitude is missing
-        becomes an upper limit: flux 0 with an error of a fifth of the limiting flux.
+        becomes an upper limit: flux 0 with an error of a fifth of the limiting flux. Its error
+        may be missing too.
     sign : str or None, default=None
         Column with the sign of the difference flux, ``isdiffpos`` in ZTF alerts: t, true or 1
         for positive; f, false, 0 or -1 for negative. The fluxes are then expected unsigned.
@@ -101,8 +107,10 @@ def pack_light_curves(
         Columns of `table` that belong to the object, and therefore have one value per object.
         None: every column that no other argument names, or none if `objects` is given. The rest
         is left out.
-    observation_columns : sequence of str, default=()
-        Columns of `table` to keep as further fields of the light curve.
+    observation_columns : sequence of str or None, default=None
+        Columns of `table` to keep as further fields of the light curve. None: those that were
+        such fields, in a table of `unpack_light_curves`, which notes them in its ``attrs``;
+        otherwise none.
     duplicates : {"raise", "drop"}, default="raise"
         What to do with several observations of one object in one band at the same time:
         refuse them, or keep the first of each in the order of the table.
@@ -116,11 +124,12 @@ def pack_light_curves(
     Raises
     ------
     ValueError
-        If a column is missing, an object lacks a name, a value is missing, infinite or of the
-        wrong sign, an error is not positive, a band is unknown, or observations are duplicated.
-        The message names the object and the field.
+        If there is no row, a column is missing, an object lacks a name, a value is missing,
+        infinite or of the wrong sign, an error is not positive, a band is unknown, or observations
+        are duplicated. The message names the object and the field.
     TypeError
-        If `table` is no table or a column is not numeric.
+        If `table` is no table, a column is not numeric, or an argument is of a wrong type.
+        Strings, truth values, complex numbers and dates are no numbers.
 
     See Also
     --------
@@ -216,18 +225,27 @@ def unpack_light_curves(X: Any) -> pd.DataFrame:
     table : DataFrame
         The name of the object (a column named as the index of `X`, or ``object_id``), the
         fields of the light curve and the columns of the object, repeated. An object without
-        observations has one row in which the fields of the light curve are missing, so that
-        ``pack_light_curves(unpack_light_curves(X))`` is `X`.
+        observations has one row in which the fields of the light curve are missing.
 
     Raises
     ------
     ValueError
-        If two rows of `X` have the same name, and would become one object, or if another
-        column of `X` is nested.
+        If two rows of `X` have the same name, and would become one object, if another column
+        of `X` is nested, or if a column of the object, a field of the light curve and the index
+        share a name.
 
     See Also
     --------
     pack_light_curves : The way back.
+
+    Notes
+    -----
+    ``pack_light_curves(unpack_light_curves(X))`` equals `X`, even without rows. The name of the
+    index and the further fields of the light curve are noted in ``table.attrs["sklearn_tde"]``
+    for that; where the attrs are lost, as in a CSV file, name them in `object_id` and
+    `observation_columns`. What `pack_light_curves` makes by its own rules stays so: an index
+    without a name is named ``object_id``, ``light_curve`` is the first column, numbers are
+    float64 and categorical further fields are strings.
 
     Examples
     --------
@@ -241,25 +259,14 @@ def unpack_light_curves(X: Any) -> pd.DataFrame:
     repeated = X.index.duplicated()
     if repeated.any():
         raise ValueError(
-            f"X: the name {X.index[repeated][0]!r} stands for more than one row; in a long table "
-            "they would become one object. Give the rows unique names (X.reset_index(drop=True))."
+            f"X: the name {shown(X.index[repeated][0])} stands for more than one row; in "
+            "a long table they would become one object. Give the rows unique names "
+            "(X.reset_index(drop=True))."
         )
     nested = [c for c in X.columns if c != LIGHT_CURVE and isinstance(X[c].dtype, NestedDtype)]
     if nested:
         raise ValueError(f"X: column {nested[0]!r} is nested too; leave it out before unpacking.")
-    struct = flat_struct(X[LIGHT_CURVE])
-    counts = np.diff(struct.offsets)
-    rows = np.repeat(np.arange(len(X)), np.maximum(counts, 1))
-    # Row in the flat columns, or missing where an empty object only marks its place.
-    source = pa.array(_flat_rows(counts), from_pandas=True, type=pa.int64())
-    name = X.index.name or "object_id"
-    data: dict[str, Any] = {name: X.index.take(rows)}
-    for field, values in struct.fields.items():
-        data[field] = values.take(source).to_pandas()
-    for column in X.columns:
-        if column != LIGHT_CURVE:
-            data[column] = X[column].array.take(rows)
-    return pd.DataFrame(data)
+    return unpacked_frame(X)
 
 
 def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedFrame:
@@ -274,11 +281,15 @@ def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedF
         - a DataFrame with a column ``light_curve`` of tables, or with list columns ``time``,
           ``band``, ``flux`` and ``flux_err``;
         - a list, or an object array of shape (n_objects,) or (n_objects, n_columns), of tables
-          with these columns: DataFrames, structured arrays, mappings from names to arrays;
+          with these columns: DataFrames, structured arrays, mappings from names to arrays.
+          Single values in a mapping, such as a redshift, become object columns; further columns
+          of a table, with one value per observation, are left out;
         - a list of mappings ``{"g": {"t": ..., "y": ..., "e": ...}, "r": {...}}`` from bands to
           times, fluxes and errors. Other entries, such as a label, become object columns.
 
-        Times are in days, fluxes in microjansky. An object may have no observations.
+        Times are in days, fluxes in microjansky. An object may have no observations. Of an
+        object array with several columns, as bagging makes it, only the light curves are kept:
+        the names of the other columns are lost in it.
     bands : sequence of str or None, default=None
         The bands that may occur. None: any.
 
@@ -286,15 +297,18 @@ def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedF
     -------
     X : NestedFrame of shape (n_objects, n_columns)
         The same objects at the same positions, the observations in the order of time. It is
-        the input itself if nothing had to be changed; the input is never modified.
+        the input itself if that is a NestedFrame in which nothing had to be changed; the input
+        is never modified.
 
     Raises
     ------
     TypeError
-        If `X` is none of these containers, or a field is not numeric.
+        If `X` is none of these containers, a field is not numeric (strings, truth values,
+        complex numbers and dates are not), or `bands` is no sequence of names.
     ValueError
-        If a field is missing, a value is missing or infinite, an error is not positive, a band
-        is unknown, or one object has two observations in one band at the same time.
+        If a field is missing, a value is missing (masked, NaN or None) or infinite, an error is
+        not positive, a band is unknown, one object has two observations in one band at the same
+        time, or float32 has rounded the times by more than 0.01 days, as it does Julian dates.
 
     See Also
     --------
@@ -307,14 +321,14 @@ def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedF
     >>> X["light_curve"].iloc[0]["time"].tolist()
     [0.0, 1.0]
     """
-    X = _as_frame(X)
+    X = as_nested_frame(X)
     struct = flat_struct(X[LIGHT_CURVE])
     _, order = validated(struct, X.index, bands)
     if order is None and isinstance(X, NestedFrame):
         return X
+    X = NestedFrame(X.copy(deep=False))
     if order is not None:
         values = {name: column.take(pa.array(order)) for name, column in struct.fields.items()}
-        X = NestedFrame(X.copy(deep=False))
         X[LIGHT_CURVE] = pd.Series(nested_array(values, struct.offsets), index=X.index)
     return X
 
@@ -351,37 +365,10 @@ def flatten_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> FlatL
     >>> brightest.shape
     (5,)
     """
-    X = _as_frame(X)
+    X = as_nested_frame(X)
     flat, order = validated(flat_struct(X[LIGHT_CURVE]), X.index, bands)
     if order is None:
         return flat
     return FlatLightCurves(
         *(getattr(flat, name)[order] for name in FIELDS), flat.offsets, flat.bands, flat.index
     )
-
-
-def _as_frame(X: Any) -> pd.DataFrame:
-    """Return `X` as a frame with a nested column, naming what is missing."""
-    if isinstance(X, pd.Series) and isinstance(X.dtype, NestedDtype):
-        X = NestedFrame({LIGHT_CURVE: X})
-    elif not (
-        isinstance(X, pd.DataFrame)
-        and LIGHT_CURVE in X.columns
-        and isinstance(X[LIGHT_CURVE].dtype, NestedDtype)
-    ):
-        columns, bands, offsets, objects = coerce_to_frame(X)
-        X = build_frame(columns, bands, offsets, objects)
-    missing = [name for name in FIELDS if name not in X[LIGHT_CURVE].dtype.column_dtypes]
-    if missing:
-        raise ValueError(
-            f"column {LIGHT_CURVE!r} lacks the field {missing[0]!r}; expected the fields "
-            f"{', '.join(FIELDS)}, found {', '.join(X[LIGHT_CURVE].dtype.column_dtypes)}."
-        )
-    return X
-
-
-def _flat_rows(counts: np.ndarray) -> np.ndarray:
-    """Return the flat row of each row of the long table, NaN for an empty object's own row."""
-    rows = np.full(int(np.maximum(counts, 1).sum()), np.nan)
-    rows[np.repeat(counts > 0, np.maximum(counts, 1))] = np.arange(counts.sum())
-    return rows

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -187,6 +189,160 @@ def test_a_missing_field_of_a_nested_column_is_named():
     nested = X["light_curve"].nest.drop("flux_err")
     with pytest.raises(ValueError, match="lacks the field 'flux_err'"):
         check_light_curves(NestedFrame({"light_curve": nested}))
+
+
+def one_table(**replaced):
+    return {
+        "time": [1.0, 2.0],
+        "band": ["g", "r"],
+        "flux": [5.0, 6.0],
+        "flux_err": [1.0, 1.0],
+        **replaced,
+    }
+
+
+WRONG_TYPES = {
+    "dates": np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]"),
+    "durations": np.array([1, 2], dtype="timedelta64[D]"),
+    "complex": [1 + 2j, 3.0],
+    "truth values": [True, False],
+    "objects that are truth values": np.array([True, 2.0], dtype=object),
+    "strings": ["1", "2"],
+    "objects that are strings": np.array(["1", 2.0], dtype=object),
+}
+
+
+@pytest.mark.parametrize("values", WRONG_TYPES.values(), ids=WRONG_TYPES.keys())
+@pytest.mark.parametrize("field", ["time", "flux", "flux_err"])
+@pytest.mark.parametrize("make", [dict, pd.DataFrame])
+def test_what_merely_converts_to_numbers_is_refused(values, field, make):
+    tables = [make(one_table()), make(one_table(**{field: values}))]
+    with pytest.raises(TypeError, match=f"object 1: {field} (is .*expected|holds no) numbers"):
+        check_light_curves(tables)
+
+
+def test_what_merely_converts_to_numbers_is_refused_in_reference_dicts():
+    with pytest.raises(TypeError, match="object 0: y of band 'g' is <U1; expected numbers"):
+        check_light_curves([{"g": {"t": [1.0], "y": ["5"], "e": [1.0]}}])
+
+
+@pytest.mark.parametrize(
+    "flux",
+    [
+        [Decimal("5"), Decimal("6")],
+        [5, np.float32(6)],
+        np.array([5, 6.0], dtype=object),
+        np.array([5.0, 6.0], dtype=">f8"),
+        np.ma.array([5.0, 6.0]),
+        pd.array([5, 6], dtype="Int64"),
+    ],
+    ids=["decimals", "scalars", "objects", "big-endian", "masked array", "nullable"],
+)
+@pytest.mark.parametrize("make", [dict, pd.DataFrame])
+def test_numbers_of_every_kind_are_read(flux, make):
+    X = check_light_curves([make(one_table(flux=flux))])
+    assert flatten_light_curves(X).flux.tolist() == [5.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[5.0, None], np.ma.array([5.0, 6.0], mask=[False, True]), pd.array([5, None], dtype="Int64")],
+    ids=["None", "masked", "NA"],
+)
+@pytest.mark.parametrize("field", ["time", "flux", "flux_err"])
+def test_masked_values_and_none_are_missing(values, field):
+    with pytest.raises(ValueError, match=f"object 0: {field} is nan at observation 1"):
+        check_light_curves([one_table(**{field: values})])
+
+
+@pytest.mark.parametrize(
+    "band",
+    [
+        ["g", np.nan],
+        ["g", None],
+        np.ma.array(["g", "r"], mask=[False, True]),
+        pd.Series(["g", None]),
+    ],
+    ids=["nan", "None", "masked", "series"],
+)
+def test_a_missing_band_is_no_name(band):
+    with pytest.raises(ValueError, match="object 0: band is missing at observation 1"):
+        check_light_curves([one_table(band=band)])
+
+
+def test_scalars_beside_the_columns_of_a_mapping_become_columns():
+    tables = [one_table(redshift=0.1, kind="TDE", airmass=[1.0, 1.1]), one_table(redshift=0.2)]
+    X = check_light_curves(tables)
+    assert list(X.columns) == ["light_curve", "redshift", "kind"]
+    assert X["redshift"].tolist() == [0.1, 0.2]
+    beside = check_light_curves(pd.DataFrame({"ebv": [0.3, 0.4], "light_curve": tables}))
+    assert list(beside.columns) == ["light_curve", "ebv", "redshift", "kind"]
+    with pytest.raises(ValueError, match="'redshift' is a column of X and also an entry"):
+        check_light_curves(pd.DataFrame({"redshift": [0.3, 0.4], "light_curve": tables}))
+
+
+def test_further_columns_of_tables_are_left_out():
+    X = check_light_curves([pd.DataFrame(one_table(airmass=[1.0, 1.1]))])
+    assert list(X.columns) == ["light_curve"]
+    assert list(X["light_curve"].iloc[0].columns) == ["time", "band", "flux", "flux_err"]
+
+
+def test_a_plain_frame_with_a_nested_column_becomes_a_nested_frame(X):
+    plain = pd.DataFrame(X)
+    assert type(plain) is pd.DataFrame
+    checked = check_light_curves(plain)
+    assert isinstance(checked, NestedFrame)
+    pd.testing.assert_frame_equal(checked, X)
+    assert type(plain) is pd.DataFrame
+
+
+@pytest.mark.parametrize("name", ["light_curve", "time"])
+def test_a_column_that_occurs_twice_is_named(X, name):
+    columns = ["time", "band", "flux", "flux_err"]
+    frame = X if name == "light_curve" else pd.DataFrame([one_table()])[columns]
+    with pytest.raises(ValueError, match=f"X: column '{name}' occurs more than once"):
+        check_light_curves(pd.concat([frame, frame[[name]]], axis=1))
+
+
+@pytest.mark.parametrize("bands", ["gr", 3, [1, 2]])
+@pytest.mark.parametrize("function", [check_light_curves, flatten_light_curves])
+def test_bands_are_a_sequence_of_names(X, function, bands):
+    with pytest.raises(TypeError, match="bands: expected a sequence of names"):
+        function(X, bands=bands)
+
+
+def test_duplicates_are_spelled_as_plain_numbers():
+    X = hand_made([7, 8], time=[1.0, 59000.3, 59000.3], band=["g", "g", "g"])
+    with pytest.raises(ValueError, match=r"object 8: time 59000\.3 occurs more than once in band"):
+        check_light_curves(X)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda time: [one_table(), one_table(time=time)],
+        lambda time: [pd.DataFrame(one_table()), pd.DataFrame(one_table(time=time))],
+        lambda time: [pd.DataFrame(one_table(time=time))] * 2,
+        lambda time: [{"g": {"t": time, "y": [1.0, 2.0], "e": [1.0, 1.0]}}],
+        lambda time: hand_made(["a", "b"], time=np.append(time, time[:1] + np.float32(8))),
+    ],
+    ids=["mappings", "frames", "frames alike", "reference dicts", "nested"],
+)
+def test_julian_dates_in_single_precision_are_refused(make):
+    julian = np.array([2_459_000.5, 2_459_003.5])
+    with pytest.raises(ValueError, match="(time|'time'|t of band 'g') is float32, .* 0.25 days"):
+        check_light_curves(make(julian.astype(np.float32)))
+    check_light_curves(make(julian))
+    check_light_curves(make((julian - 2_400_000.5).astype(np.float32)))
+
+
+def test_frames_read_together_and_one_by_one_agree(X):
+    frames = entries(X)
+    odd = [frames[0][["flux", "time", "band", "flux_err"]], *frames[1:]]
+    pd.testing.assert_frame_equal(check_light_curves(frames), check_light_curves(odd))
+    shifted = [frame.assign(time=frame["time"] + 2_400_000.5) for frame in frames]
+    times = [frame["time"].to_numpy() for frame in shifted]
+    np.testing.assert_array_equal(flatten_light_curves(shifted).time, np.concatenate(times))
 
 
 def test_empty_and_missing_objects_stay():

@@ -1,5 +1,8 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,12 +165,14 @@ def bad(table, **columns):
         ({"flux": np.inf}, ValueError, "object 'a': flux is inf at observation 1; expected a fin"),
         ({"flux_err": 0.0}, ValueError, r"object 'a': flux_err is 0.0 .* greater than 0"),
         ({"flux_err": -1.0}, ValueError, r"object 'a': flux_err is -1.0"),
-        ({"flux_err": np.nan}, ValueError, r"object 'a': flux_err is nan"),
+        ({"flux_err": np.nan}, ValueError, r"object 'a': flux_err is missing \(NaN\)"),
         ({"time": np.nan}, ValueError, r"object 'a': time is nan"),
         ({"band": None}, ValueError, r"object 'a': band is missing"),
         ({"band": 2}, TypeError, r"band: 2 is no name; give the names in band_names"),
         ({"object_id": None}, ValueError, "object_id is missing in row 3"),
         ({"flux": "bright"}, TypeError, "column 'flux' holds no numbers"),
+        ({"flux": "1"}, TypeError, "column 'flux' holds no numbers: '1'"),
+        ({"flux": True}, TypeError, "column 'flux' holds no numbers: True"),
     ],
 )
 def test_a_bad_value_is_named_with_its_object_and_field(table, columns, error, message):
@@ -214,6 +219,185 @@ def test_unpacking_and_packing_gives_the_same_light_curves(table):
     assert list(long.columns[:5]) == ["object_id", "time", "band", "flux", "flux_err"]
     assert len(long) == len(table) + 1
     pd.testing.assert_frame_equal(pack_light_curves(long), X)
+
+
+def with_empty_object(table, **arguments):
+    objects = pd.DataFrame({"redshift": [0.2, 0.3, 0.1]}, index=["a", "empty", "b"])
+    return pack_light_curves(table, objects=objects.rename_axis("object_id"), **arguments)
+
+
+def test_the_name_of_the_index_survives_unpacking_and_packing(table):
+    X = with_empty_object(table).rename_axis("id")
+    long = unpack_light_curves(X)
+    assert long.columns[0] == "id"
+    pd.testing.assert_frame_equal(pack_light_curves(long), X)
+    X["object_id"] = ["x", "x", "y"]
+    pd.testing.assert_frame_equal(pack_light_curves(unpack_light_curves(X)), X)
+    unnamed = pack_light_curves(unpack_light_curves(X[["light_curve"]].rename_axis(None)))
+    assert unnamed.index.name == "object_id"
+
+
+def test_names_of_objects_added_after_unpacking_are_those_to_pack_by(table):
+    long = unpack_light_curves(pack_light_curves(table).rename_axis("id"))
+    X = pack_light_curves(long.assign(object_id=long["id"].str.upper()))
+    assert list(X.index) == ["B", "A"]
+
+
+def test_further_fields_survive_unpacking_and_packing(table):
+    table = table.assign(
+        programme=[1, 2, 3, 4, 5], rb=0.5, good=True, note=["x", "y", "z", "x", "y"]
+    )
+    names = ["programme", "rb", "good", "note"]
+    X = with_empty_object(table, observation_columns=names)
+    long = unpack_light_curves(X)
+    pd.testing.assert_frame_equal(pack_light_curves(long), X)
+    chosen = pack_light_curves(long, observation_columns=["rb"], object_columns=["redshift"])
+    assert list(light_curve(chosen, "a").columns) == ["time", "band", "flux", "flux_err", "rb"]
+    assert "rb" not in light_curve(pack_light_curves(long.drop(columns="rb")), "a")
+
+
+def test_no_objects_survive_unpacking_and_packing(table):
+    X = with_empty_object(table.assign(rb=0.5), observation_columns=["rb"]).rename_axis("id")
+    none = pack_light_curves(unpack_light_curves(X.iloc[:0]))
+    pd.testing.assert_frame_equal(none, X.iloc[:0])
+
+
+def test_the_notes_for_packing_survive_parquet(table, tmp_path):
+    X = with_empty_object(table.assign(rb=0.5), observation_columns=["rb"]).rename_axis("id")
+    unpack_light_curves(X).to_parquet(tmp_path / "long.parquet")
+    again = pack_light_curves(pd.read_parquet(tmp_path / "long.parquet"))
+    assert again.index.name == "id"
+    assert "rb" in light_curve(again, "a")
+
+
+@pytest.mark.parametrize("name", ["flux", "object_id", "rb"])
+def test_columns_that_would_overwrite_others_are_not_unpacked(table, name):
+    X = pack_light_curves(table.assign(rb=0.5), observation_columns=["rb"])
+    X[name] = 1.0
+    with pytest.raises(ValueError, match=f"X: '{name}' is also"):
+        unpack_light_curves(X)
+
+
+def test_an_index_named_as_a_field_is_not_unpacked(table):
+    with pytest.raises(ValueError, match="X: 'flux' is also the name of its index"):
+        unpack_light_curves(pack_light_curves(table).rename_axis("flux"))
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pd.DataFrame.to_records], ids=["frame", "records"])
+def test_big_endian_columns_are_read(table, make):
+    big = table.assign(
+        **{name: table[name].to_numpy().astype(">f8") for name in ("time", "flux", "flux_err")},
+        quality=np.array([1, 2, 3, 4, 5], dtype=">i4"),
+        redshift=np.array([0.1, 0.2, 0.1, 0.2, 0.1], dtype=">f4"),
+    )
+    assert not big["time"].dtype.isnative
+    big = big.to_records(index=False) if make is not pd.DataFrame else big
+    X = pack_light_curves(big, observation_columns=["quality"])
+    native = table.assign(quality=[1, 2, 3, 4, 5], redshift=[0.1, 0.2, 0.1, 0.2, 0.1])
+    expected = pack_light_curves(
+        native.astype({"quality": "int32", "redshift": "float32"}), observation_columns=["quality"]
+    )
+    pd.testing.assert_frame_equal(X, expected)
+
+
+def test_big_endian_properties_in_the_table_of_objects_are_read(table):
+    objects = pd.DataFrame(
+        {"object_id": ["b", "a"], "z": np.array([0.1, 0.2], dtype=">f8")},
+    )
+    X = pack_light_curves(table, objects=objects)
+    assert X.iloc[[1]]["z"].tolist() == [0.2]
+
+
+def test_masked_values_of_records_are_missing():
+    records = np.ma.array(
+        [(1.0, "g", 5.0, 1.0), (2.0, "g", 6.0, 1.0)],
+        dtype=[("time", "f8"), ("band", "U1"), ("flux", "f8"), ("flux_err", "f8")],
+    )
+    assert len(light_curve(pack_light_curves(records, object_id=None), 0)) == 2
+    records["flux"][1] = np.ma.masked
+    with pytest.raises(ValueError, match=r"object 0: flux is missing \(NaN\)"):
+        pack_light_curves(records, object_id=None)
+
+
+def test_decimals_are_numbers(table):
+    decimals = table.assign(flux=[Decimal(str(flux)) for flux in table["flux"]])
+    pd.testing.assert_frame_equal(pack_light_curves(decimals), pack_light_curves(table))
+    arrow = pa.Table.from_pandas(decimals)
+    assert pa.types.is_decimal(arrow.schema.field("flux").type)
+    pd.testing.assert_frame_equal(pack_light_curves(arrow), pack_light_curves(table))
+    backed = arrow.to_pandas(types_mapper=pd.ArrowDtype)[["flux"]]
+    pd.testing.assert_frame_equal(
+        pack_light_curves(table.assign(flux=backed["flux"])), pack_light_curves(table)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"time": None}, TypeError, "time: expected the name of a column; got None"),
+        ({"band": None}, TypeError, "band: expected the name of a column; got None"),
+        ({"flux": None}, TypeError, "flux: expected the name of a column; got None"),
+        ({"flux_err": 3}, TypeError, "flux_err: expected the name of a column; got 3"),
+        ({"object_id": ["a"]}, TypeError, r"object_id: expected the name of a column; got \['a'\]"),
+        ({"sign": 1}, TypeError, "sign: expected the name of a column; got 1"),
+        ({"objects": {"a": 1}}, TypeError, "objects: expected a DataFrame .* got dict"),
+        ({"objects": ["a", "b"]}, TypeError, "objects: expected a DataFrame .* got list"),
+        ({"band_names": {"g": 1, "r": "r"}}, TypeError, "band_names: 'g' stands for 1; expected"),
+        ({"band_names": ["g", "r"]}, TypeError, "band_names: expected a mapping .* got list"),
+        ({"zero_point": "AB"}, TypeError, "zero_point: expected a magnitude, .* got 'AB'"),
+        ({"zero_point": np.nan}, ValueError, "zero_point: expected a finite magnitude; got nan"),
+        ({"observation_columns": "fid"}, TypeError, "observation_columns: .* sequence .* 'fid'"),
+        ({"observation_columns": [1]}, TypeError, "observation_columns: .* sequence .* one is 1"),
+        ({"observation_columns": ["flux"]}, ValueError, "observation_columns: 'flux' is a field"),
+        ({"object_columns": "fid"}, TypeError, "object_columns: expected a sequence .* 'fid'"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_named(table, arguments, error, message):
+    with pytest.raises(error, match=message):
+        pack_light_curves(table, **arguments)
+
+
+def test_an_object_column_named_as_the_nested_column_is_refused(table):
+    with pytest.raises(ValueError, match="have a column 'light_curve', which is the name of"):
+        pack_light_curves(table.assign(light_curve=1.0))
+
+
+def test_a_missing_error_is_named_by_its_own_column():
+    alerts = pd.DataFrame(
+        {
+            "time": [1.0, 2.0],
+            "band": "g",
+            "magpsf": [18.9, np.nan],
+            "sigmapsf": [0.1, np.nan],
+            "limit": 20.0,
+        }
+    )
+    arguments = {"object_id": None, "mag": "magpsf", "mag_err": "sigmapsf", "limiting_mag": "limit"}
+    assert len(light_curve(pack_light_curves(alerts, **arguments), 0)) == 2
+    alerts["magpsf"] = 18.9
+    with pytest.raises(ValueError, match=r"object 0: sigmapsf is missing \(NaN\); expected"):
+        pack_light_curves(alerts, **arguments)
+
+
+def test_messages_spell_numbers_without_their_type():
+    table = pd.DataFrame(
+        {"object_id": [7, 7], "time": 59000.3, "band": "g", "flux": 5.0, "flux_err": 1.0}
+    )
+    with pytest.raises(ValueError, match=r"object 7: time 59000\.3 occurs more than once"):
+        pack_light_curves(table)
+    with pytest.raises(ValueError, match="object 7: flux is missing"):
+        pack_light_curves(table.assign(flux=np.nan))
+    with pytest.raises(ValueError, match="object 7: band is 3; expected one of 1"):
+        pack_light_curves(table.assign(band=3), band_names={1: "g"})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Float32", pd.ArrowDtype(pa.float32())])
+def test_julian_dates_in_single_precision_are_refused(table, dtype):
+    julian = table.assign(time=(table["time"] + 2_459_000.0).astype(dtype))
+    with pytest.raises(ValueError, match="column 'time' is float32, .* 0.25 days; read it as flo"):
+        pack_light_curves(julian)
+    modified = table.assign(time=(table["time"] + 59_000.0).astype(dtype))
+    assert light_curve(pack_light_curves(modified), "a")["time"].tolist() == [59010.0, 59012.5]
 
 
 def test_repeated_names_are_not_merged(table):

@@ -12,7 +12,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
@@ -68,7 +67,6 @@ def cross_validate(arguments: Namespace) -> str:
     else:
         X, y = _read_labelled(arguments)
     threshold = _binary_threshold(y, arguments)
-    torch.set_num_threads(1)
     report = cross_validation_report(
         _make_model(arguments),
         X,
@@ -101,7 +99,6 @@ def fit(arguments: Namespace) -> str:
     X, y = _read_labelled(arguments)
     threshold = _binary_threshold(y, arguments)
     _check_writable(arguments.output)
-    torch.set_num_threads(1)
     model = apply_threshold(
         _make_model(arguments, verbose=1),
         threshold,
@@ -141,7 +138,6 @@ def predict(arguments: Namespace) -> str:
         object_columns=(),
         **_columns(arguments),
     )
-    torch.set_num_threads(1)
     table = _rank(model, X, classes.index(positive), arguments.object_id)
     if arguments.output is None:
         return table.to_csv(index=False)
@@ -207,6 +203,7 @@ def _columns(arguments: Namespace) -> dict[str, Any]:
         "sign",
         "zero_point",
         "duplicates",
+        "unlisted",
     )
     columns = {name: getattr(arguments, name) for name in names}
     band_names: dict[Any, str] = dict(arguments.band_name or ())
@@ -269,8 +266,8 @@ def _load_model(path: str) -> Any:
         # Unpickling anything raises anything.
         except Exception as error:
             raise ValueError(
-                f"MODEL: {path!r} cannot be loaded ({type(error).__name__}: {error}); expected a "
-                "file that sklearn-tde fit has written with the versions installed here."
+                f"MODEL: {path!r} cannot be loaded; expected a file that sklearn-tde fit has "
+                "written with the versions installed here (--debug shows what went wrong)."
             ) from error
     if not (hasattr(model, "predict_proba") and hasattr(model, "classes_")):
         raise ValueError(

@@ -209,6 +209,13 @@ def _add_input(
         help="table with one row per observation: .csv (also compressed) or .parquet",
     )
     parser.add_argument("--objects", metavar="TABLE", help="table with one row per object")
+    parser.add_argument(
+        "--unlisted",
+        choices=("raise", "drop"),
+        default="raise",
+        help="observations of objects that TABLE does not list: an error, or left out "
+        "(default: %(default)s)",
+    )
     columns = parser.add_argument_group("columns of the tables")
     for option, default, text in (
         ("--object-id", "object_id", "name of the object, in both tables"),

@@ -130,9 +130,11 @@ def validated(
         row = int(np.flatnonzero(bad)[0])
         position = int(np.searchsorted(struct.offsets, row, side="right")) - 1
         found = found[row] if isinstance(found, np.ndarray) else found
+        time = numbers.get("time")
+        when = "" if field == "time" else f" (time {shown(time[row])})"
         raise ValueError(
             f"object {shown(index[position])}: {field} is {found} at observation "
-            f"{row - struct.offsets[position]}; expected {expected}."
+            f"{row - struct.offsets[position]}{when}; expected {expected}."
         )
 
     bands = None if bands is None else sequence_of_names(bands, "bands")
@@ -158,7 +160,9 @@ def validated(
     bad = codes < 0
     if bad.any():
         found = struct.fields["band"][int(np.flatnonzero(bad)[0])].as_py()
-        expected = f"one of {', '.join(map(repr, bands))}" if bands is not None else "a band name"
+        expected = "a band name"
+        if bands is not None:
+            expected = f"one of {', '.join(map(repr, bands))} (leave out the rows of other bands)"
         refuse(bad, "band", "missing" if found is None else repr(found), expected)
 
     flat = FlatLightCurves(

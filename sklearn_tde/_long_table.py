@@ -252,7 +252,8 @@ def _place(
         if (position < 0).any():
             raise ValueError(
                 f"table: object {first_object(ids, position < 0)} has "
-                "observations but no row in the table of objects."
+                "observations but no row in the table of objects; add it, or leave its "
+                "observations out (load_light_curves does with unlisted='drop')."
             )
     observed = np.zeros(len(listed), dtype=bool)
     observed[position[~placeholder]] = True

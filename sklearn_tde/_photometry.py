@@ -135,7 +135,8 @@ def _refuse_missing(
     if bad.any():
         what = f"{name} is" if limit_name is None else f"both {name} and {limit_name} are"
         raise ValueError(
-            f"object {first_object(ids, bad)}: {what} missing (NaN); expected a finite number."
+            f"object {first_object(ids, bad)}: {what} missing (NaN) in row {first_row(ids, bad)!r} "
+            "of the table; expected a finite number."
         )
 
 
@@ -160,6 +161,12 @@ def _signed(value: np.ndarray, sign: pd.Series, ids: pd.Series, name: str) -> np
 def first_object(ids: pd.Series, bad: np.ndarray) -> str:
     """Name the object of the first row that is bad."""
     return shown(ids.iloc[int(np.flatnonzero(bad)[0])])
+
+
+def first_row(ids: pd.Series, bad: np.ndarray) -> Any:
+    """Return the index of the first row that is bad."""
+    label = ids.index[int(np.flatnonzero(bad)[0])]
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def decode_sign(values: pd.Series, name: str) -> np.ndarray:

@@ -19,6 +19,21 @@ from sklearn_tde._cli_parser import BadArgumentsError, make_parser
 __all__ = ["main"]
 
 
+#: What the package's messages advise a Python user, and the options that do the same.
+_OPTIONS = {
+    "pack_light_curves(..., duplicates='drop')": "--duplicates drop",
+    "Use missing_labels='drop' to leave them out, or label=None to load the objects without "
+    "labels.": "Use --missing-labels drop to leave them out.",
+    'give the names in band_names, such as {1: "g", 2: "r"}': "give the names with --band-name, "
+    "such as --band-name 1=g",
+    "Other names are given by argument.": "Other names are given by option, see --help.",
+    "(load_light_curves does with unlisted='drop')": "(--unlisted drop)",
+    "as in band_names": "as in --band-name",
+    "threshold_cv=": "--threshold-folds ",
+    "cv=": "--folds ",
+}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command ``sklearn-tde``.
 
@@ -68,9 +83,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Namespace) -> str:
     """Run a command and return what it has to say."""
+    _check_files(arguments)
     from sklearn_tde import _cli_commands
 
     return getattr(_cli_commands, arguments.command.replace("-", "_"))(arguments)
+
+
+def _check_files(arguments: Namespace) -> None:
+    """Look for the files to read before torch and pandas are imported, which takes seconds."""
+    if arguments.command == "simulate":
+        return
+    for name, what in (
+        ("model", "MODEL"),
+        ("observations", "observations"),
+        ("objects", "objects"),
+    ):
+        path = getattr(arguments, name, None)
+        if path is not None and os.path.isdir(path):
+            raise ValueError(f"{what}: {path!r} is a folder; expected a file.")
+        if path is not None and not os.path.exists(path):
+            raise ValueError(f"{what}: there is no file {path!r}.")
+
+
+def _in_options(text: str) -> str:
+    """Say what a message of the package advises in the words of the command line."""
+    for python, option in _OPTIONS.items():
+        text = text.replace(python, option)
+    return text
 
 
 def _complain(text: str, status: int, debug: bool) -> int:
@@ -81,7 +120,7 @@ def _complain(text: str, status: int, debug: bool) -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return _in_options(" ".join(str(error).split()))
 
 
 def _show_warning(message: Any, *args: Any, **kwargs: Any) -> None:

@@ -370,7 +370,7 @@ BAD_OBSERVATIONS = {
     "negative error": (set_value("flux_err", -1.0), "flux_err is -1.0"),
     "missing time": (set_value("time", np.nan), "time is nan"),
     "missing band": (set_value("band", np.nan), "band is missing"),
-    "unknown band": (set_value("band", "x"), "band is 'x' at observation 1; expected one of"),
+    "unknown band": (set_value("band", "x"), "band is 'x' at observation 1 (time "),
     "missing name": (set_value("object_id", np.nan), "object_id is missing in row 1"),
     "duplicate times": (lambda t: pd.concat([t, t.iloc[:1]]), "occurs more than once in band"),
     "no rows": (lambda t: t.iloc[:0], "no rows"),
@@ -404,6 +404,37 @@ def test_bad_objects_are_refused(case, command, files, capsys):
     function, message = BAD_OBJECTS[case]
     change("obj.csv", function)
     assert message in refused(capsys, command)
+
+
+@pytest.mark.parametrize(
+    ("table", "function", "advice"),
+    [
+        ("obs.csv", lambda t: pd.concat([t, t.iloc[:1]]), "(--duplicates drop)"),
+        ("obj.csv", set_value("label", np.nan), "Use --missing-labels drop to leave them out."),
+        ("obj.csv", lambda t: t.iloc[:-1], "(--unlisted drop)"),
+        ("obs.csv", lambda t: t.drop(columns="flux"), "given by option, see --help"),
+    ],
+    ids=["duplicates", "missing labels", "unlisted", "columns"],
+)
+def test_advice_is_given_in_the_words_of_the_command_line(table, function, advice, files, capsys):
+    change(table, function)
+    assert advice in refused(capsys, FIT)
+
+
+def test_objects_that_are_not_listed_can_be_left_out(files, capsys):
+    change("obj.csv", lambda t: t.iloc[:-1])
+    assert main([*FIT, "--unlisted", "drop"]) == 0
+
+
+def test_a_missing_file_is_named_before_anything_heavy_is_imported():
+    code = (
+        "import sys\nfrom sklearn_tde.cli import main\n"
+        "assert main(['predict', 'no.joblib', 'no.csv']) == 2\n"
+        "assert not {'torch', 'pandas', 'sklearn'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "sklearn-tde: error: MODEL: there is no file 'no.joblib'.\n"
 
 
 def test_labels_missing_in_a_single_table_are_refused(files, capsys):

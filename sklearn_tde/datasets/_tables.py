@@ -26,6 +26,7 @@ def load_light_curves(
     *,
     label: str | None = _DEFAULT_LABEL,
     missing_labels: str = "raise",
+    unlisted: str = "raise",
     object_id: str = "object_id",
     time: str = "time",
     band: str = "band",
@@ -58,6 +59,9 @@ def load_light_curves(
     missing_labels : {"raise", "drop"}, default="raise"
         What to do with objects without a label when others have one: refuse them, or leave these
         objects out. For unlabelled objects to be scored, use ``label=None``.
+    unlisted : {"raise", "drop"}, default="raise"
+        What to do with observations of an object that is not in the table `objects`: refuse them,
+        or leave them out, so that the table of objects chooses.
     object_id : str, default="object_id"
         Column with the name of the object, in both tables. CSV files are read with names as
         strings, so that leading zeros stay.
@@ -135,10 +139,14 @@ def load_light_curves(
     """
     if missing_labels not in ("raise", "drop"):
         raise ValueError(f"missing_labels must be 'raise' or 'drop'; got {missing_labels!r}.")
+    if unlisted not in ("raise", "drop"):
+        raise ValueError(f"unlisted must be 'raise' or 'drop'; got {unlisted!r}.")
     table = _read_table(observations, "observations", object_id)
     if objects is not None:
         objects = _read_objects(objects, object_id)
         _check_same_kind(table, objects, object_id)
+        if unlisted == "drop" and object_id in table.columns:
+            table = table[table[object_id].isin(objects.index)]
     named = {object_id, time, band, flux, flux_err, mag, mag_err, limiting_mag, sign}
     if label is not None and label not in named.union(observation_columns):
         _check_label_is_read(table, objects, label, object_columns)

@@ -28,6 +28,7 @@ from sklearn_tde.neural_network._training import (
     class_weights,
     get_weights,
     make_net,
+    one_thread,
     plain_history,
     resolve_device,
     seeded,
@@ -113,7 +114,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
             random_state=random_state,
             device=resolve_device(self.device),
         )
-        with seeded(seed, net.device):
+        with one_thread(), seeded(seed, net.device):
             net.initialize()
             if going_on:
                 set_weights(net, get_weights(self.net_))
@@ -165,8 +166,9 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         X = self._checked_data(X)
         sequences = self._sequences(X)
         logits = np.empty((len(X), 1 if len(self.classes_) == 2 else len(self.classes_)))
-        for rows in Batches(sequences, _PREDICTION_BATCH).rows():
-            logits[rows] = self.net_.evaluation_step(sequences.batch(rows)).cpu().numpy()
+        with one_thread():
+            for rows in Batches(sequences, _PREDICTION_BATCH).rows():
+                logits[rows] = self.net_.evaluation_step(sequences.batch(rows)).cpu().numpy()
         bad = ~np.isfinite(logits).all(axis=1)
         if bad.any():
             raise ValueError(

@@ -105,6 +105,10 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
 
     Notes
     -----
+    On the CPU it trains and predicts on one thread, whatever torch is set to: the network is small,
+    and threads that wait for each other on a busy machine cost far more than they gain. Folds and
+    candidates run side by side with the `n_jobs` of scikit-learn's tools.
+
     Two fits with the same data and an integer `random_state` give the same bits. An object
     without any observed step gets the probability of an empty curve.
 

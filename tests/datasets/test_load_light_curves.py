@@ -396,3 +396,26 @@ def test_simulated_sample_comes_back_in_any_order_of_rows(seed, shuffle):
 
 
 SAMPLES = [make_transients(n_tde=2, n_sn_ia=2, random_state=seed) for seed in range(3)]
+
+
+def test_observations_of_unlisted_objects_are_refused_or_left_out():
+    observations = pd.DataFrame(
+        {
+            "object_id": ["a", "b", "a", "c"],
+            "time": [1.0, 2.0, 3.0, 4.0],
+            "band": "g",
+            "flux": 50.0,
+            "flux_err": 5.0,
+        }
+    )
+    objects = pd.DataFrame({"object_id": ["c", "a"], "label": ["TDE", "SN Ia"]})
+    with pytest.raises(
+        ValueError, match="object 'b' has observations but no row .* unlisted='drop"
+    ):
+        load_light_curves(observations, objects)
+    X, y = load_light_curves(observations, objects, unlisted="drop")
+    assert list(X.index) == ["c", "a"]
+    assert [len(curve) for curve in X["light_curve"]] == [1, 2]
+    assert y.tolist() == ["TDE", "SN Ia"]
+    with pytest.raises(ValueError, match="unlisted must be 'raise' or 'drop'; got 'keep'"):
+        load_light_curves(observations, objects, unlisted="keep")

@@ -149,6 +149,26 @@ def test_balanced_weights_count_an_object_of_weight_two_twice():
     np.testing.assert_allclose(class_weights("balanced", np.arange(2), codes, np.ones(10)), [1, 4])
 
 
+class Threads(Callback):
+    """Remember the number of threads that an epoch had."""
+
+    def on_epoch_end(self, net, **kwargs):
+        Threads.number = torch.get_num_threads()
+
+
+def test_one_thread_is_used_and_the_setting_given_back():
+    X, y = make_data()
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model = small(callbacks=[Threads()]).fit(X, y)
+        model.predict(X)
+        assert torch.get_num_threads() == 2
+        assert Threads.number == 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_data_set_aside_is_not_kept():
     X, y = make_data()
     assert small(early_stopping=True).fit(X, y).net_.train_split is None

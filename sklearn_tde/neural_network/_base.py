@@ -86,6 +86,9 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         weight = weight * (len(weight) / weight.sum())
         weight = weight * class_weights(self.class_weight, classes, codes, weight)[codes]
+        if not going_on:
+            # A training that fails must not leave an older network under new labels.
+            vars(self).pop("net_", None)
         self.classes_ = classes
         self._train(X, codes, weight, going_on)
         return self
@@ -309,6 +312,10 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
     ) -> Sequences:
         only_observed = self._fitted_params["steps"] == "observed"
         return Sequences(X, codes, weight, n_masks=self._n_masks(), only_observed=only_observed)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is a trained network."""
+        return hasattr(self, "net_")
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with the weights in place of the net, its optimiser and data."""

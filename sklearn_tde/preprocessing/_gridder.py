@@ -14,6 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_tde._containers import as_nested_frame
 from sklearn_tde.light_curves import FlatLightCurves, check_light_curves, flatten_light_curves
 from sklearn_tde.preprocessing._interpolation import grid_curves
 from sklearn_tde.preprocessing._start import start_times
@@ -247,7 +248,7 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             `after_end` refuses it.
         """
         check_is_fitted(self)
-        X = check_light_curves(X, bands=self.bands)
+        X = as_nested_frame(X)
         flat = flatten_light_curves(X, bands=self.bands)
         since = flat.time - np.repeat(
             start_times(flat, self.start, self.detection_snr), flat.n_observations

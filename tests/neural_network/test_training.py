@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback
 
@@ -189,10 +190,11 @@ class Interrupt(Callback):
 
 def test_an_interrupt_ends_the_training_without_a_model():
     X, y = make_data()
-    model = small(callbacks=[Interrupt()])
+    model = small().fit(X, y)
     with pytest.raises(KeyboardInterrupt):
-        model.fit(X, y)
-    assert not hasattr(model, "net_")
+        model.set_params(callbacks=[Interrupt()], steps="all").fit(X, np.where(y, "TDE", "AGN"))
+    with pytest.raises(NotFittedError):
+        model.predict(X)
 
 
 class Enough(Callback):

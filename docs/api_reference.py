@@ -19,6 +19,10 @@ ROOMS = {
         "Preprocessing",
         "Light curves to arrays.",
     ),
+    "sampling": (
+        "Sampling",
+        "New light curves for training, made from those that are there.",
+    ),
     "neural_network": (
         "Neural networks",
         "Arrays to probabilities.",

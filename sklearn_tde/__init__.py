@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         neural_network,
         pipelines,
         preprocessing,
+        sampling,
     )
     from .datasets import load_alerce_detections, load_light_curves, make_transients
     from .evaluation import compare_reports, cross_validation_report
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .neural_network import LSTMTransientClassifier
     from .pipelines import make_lstm_pipeline
     from .preprocessing import LightCurveGridder
+    from .sampling import LightCurveOverSampler
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,7 @@ __all__ = [
     "LSTMTransientClassifier",
     "LightCurveDisplay",
     "LightCurveGridder",
+    "LightCurveOverSampler",
     "TrainingHistoryDisplay",
     "check_light_curves",
     "compare_reports",
@@ -53,6 +56,7 @@ __all__ = [
     "pack_light_curves",
     "pipelines",
     "preprocessing",
+    "sampling",
     "unpack_light_curves",
 ]
 
@@ -70,6 +74,7 @@ _ROOMS = {
     "neural_network": ("LSTMTransientClassifier",),
     "pipelines": ("make_lstm_pipeline",),
     "preprocessing": ("LightCurveGridder",),
+    "sampling": ("LightCurveOverSampler",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

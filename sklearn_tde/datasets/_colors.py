@@ -10,6 +10,7 @@ __all__ = [
     "color_to_band",
     "distance_to_redshift",
     "extinction_coefficient",
+    "redshift_to_distance",
 ]
 
 #: Effective wavelengths in Angstrom: ZTF for g, r, i; Rubin for u, z, y.
@@ -71,9 +72,9 @@ def color_to_band(color: np.ndarray, band: str) -> np.ndarray:
     return np.interp(color, blue_minus_red, offset)
 
 
-def _distance_table() -> tuple[np.ndarray, np.ndarray]:
+def _distance_table(largest: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
     """Distance moduli of a flat universe on a grid of redshifts."""
-    redshift = np.concatenate([[0.0], np.geomspace(1e-5, 3.0, 2000)])
+    redshift = np.concatenate([[0.0], np.geomspace(1e-5, largest, 2000)])
     inverse_rate = 1.0 / np.sqrt(_OMEGA_MATTER * (1.0 + redshift) ** 3 + 1.0 - _OMEGA_MATTER)
     steps = np.diff(redshift) * 0.5 * (inverse_rate[1:] + inverse_rate[:-1])
     comoving = _SPEED_OF_LIGHT / _HUBBLE * np.cumsum(steps)
@@ -85,3 +86,9 @@ def distance_to_redshift(modulus: np.ndarray) -> np.ndarray:
     """Redshift at a distance modulus, for a flat universe with H0 = 70 and Omega_m = 0.3."""
     redshift, table = _distance_table()
     return np.interp(modulus, table, redshift)
+
+
+def redshift_to_distance(redshift: np.ndarray) -> np.ndarray:
+    """Distance modulus at a redshift between 0.00001 and 20, for the same universe."""
+    table, modulus = _distance_table(largest=20.0)
+    return np.interp(redshift, table, modulus)

@@ -39,6 +39,10 @@ ROOMS = {
         "Inspection",
         "Pictures of light curves and of training.",
     ),
+    "persistence": (
+        "Persistence",
+        "Models in files that are safe to share, and networks for other languages.",
+    ),
 }
 
 _PAGE = """\

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
         inspection,
         light_curves,
         neural_network,
+        persistence,
         pipelines,
         preprocessing,
         sampling,
     )
     from .datasets import load_alerce_detections, load_light_curves, make_transients
-    from .evaluation import compare_reports, cross_validation_report
+    from .evaluation import compare_reports, cross_validation_report, tde_scorers
     from .inspection import LightCurveDisplay, TrainingHistoryDisplay
     from .light_curves import (
         check_light_curves,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         unpack_light_curves,
     )
     from .neural_network import LSTMTransientClassifier
+    from .persistence import export_onnx, load_model, save_model
     from .pipelines import make_lstm_pipeline
     from .preprocessing import LightCurveGridder
     from .sampling import LightCurveOverSampler
@@ -45,25 +47,30 @@ __all__ = [
     "cross_validation_report",
     "datasets",
     "evaluation",
+    "export_onnx",
     "flatten_light_curves",
     "inspection",
     "light_curves",
     "load_alerce_detections",
     "load_light_curves",
+    "load_model",
     "make_lstm_pipeline",
     "make_transients",
     "neural_network",
     "pack_light_curves",
+    "persistence",
     "pipelines",
     "preprocessing",
     "sampling",
+    "save_model",
+    "tde_scorers",
     "unpack_light_curves",
 ]
 
 # Each room and the names of it that are public here; the rooms are public themselves.
 _ROOMS = {
     "datasets": ("load_alerce_detections", "load_light_curves", "make_transients"),
-    "evaluation": ("compare_reports", "cross_validation_report"),
+    "evaluation": ("compare_reports", "cross_validation_report", "tde_scorers"),
     "inspection": ("LightCurveDisplay", "TrainingHistoryDisplay"),
     "light_curves": (
         "check_light_curves",
@@ -72,6 +79,7 @@ _ROOMS = {
         "unpack_light_curves",
     ),
     "neural_network": ("LSTMTransientClassifier",),
+    "persistence": ("export_onnx", "load_model", "save_model"),
     "pipelines": ("make_lstm_pipeline",),
     "preprocessing": ("LightCurveGridder",),
     "sampling": ("LightCurveOverSampler",),

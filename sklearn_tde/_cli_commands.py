@@ -6,6 +6,7 @@ import sys
 import tempfile
 import warnings
 from argparse import Namespace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ from sklearn_tde.evaluation._threshold import apply_threshold, used_threshold
 from sklearn_tde.inspection._plotting import import_pyplot
 from sklearn_tde.light_curves import FIELDS, flatten_light_curves, unpack_light_curves
 from sklearn_tde.neural_network import LSTMTransientClassifier
+from sklearn_tde.persistence import ModelFileError, load_model, save_model
 from sklearn_tde.pipelines import make_lstm_pipeline
 from sklearn_tde.preprocessing import LightCurveGridder
 
 _CSV = (".csv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip")
 _PARQUET = (".parquet", ".pq", ".parq")
 _REST = "other"
+#: Ending of a model that is safe to load from anyone.
+_SHARED = ".tde"
 
 
 def simulate(arguments: Namespace) -> str:
@@ -96,6 +100,7 @@ def cross_validate(arguments: Namespace) -> str:
 
 def fit(arguments: Namespace) -> str:
     """Train a model and save it."""
+    shared = _is_shared(arguments.output, "--output")
     X, y = _read_labelled(arguments)
     threshold = _binary_threshold(y, arguments)
     _check_writable(arguments.output)
@@ -112,10 +117,14 @@ def fit(arguments: Namespace) -> str:
     if threshold == "tune":
         model.set_params(n_jobs=_n_jobs(arguments, arguments.threshold_folds))
     model.fit(X, y)
-    joblib.dump(model, arguments.output)
+    if shared:
+        digest = f"; SHA-256 {save_model(model, arguments.output)}"
+    else:
+        joblib.dump(model, arguments.output)
+        digest = ""
     used = used_threshold(model, threshold)
     ending = "" if np.isnan(used) else f", threshold {used:.3f} on P({arguments.positive_class})"
-    return f"{arguments.output}: trained on {_describe_classes(y)}{ending}\n"
+    return f"{arguments.output}: trained on {_describe_classes(y)}{ending}{digest}\n"
 
 
 def predict(arguments: Namespace) -> str:
@@ -259,10 +268,14 @@ def _make_model(arguments: Namespace, verbose: int = 0) -> Pipeline:
 def _load_model(path: str) -> Any:
     if not Path(path).is_file():
         raise ValueError(f"MODEL: there is no file {path!r}.")
+    shared = _is_shared(path, "MODEL")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = joblib.load(path)
+            # By its name: what a stranger calls safe must not be taken for joblib's.
+            model = load_model(path) if shared else joblib.load(path)
+        except ModelFileError as error:
+            raise ValueError(f"MODEL: {error}") from error
         # Unpickling anything raises anything.
         except Exception as error:
             raise ValueError(
@@ -285,6 +298,19 @@ def _load_model(path: str) -> Any:
             )
             break
     return model
+
+
+def _is_shared(path: str, name: str) -> bool:
+    """Return whether a model is, or shall be, in a file that anyone can load safely."""
+    if path.lower().endswith(".skops"):
+        raise ValueError(
+            f"{name}: {path!r}: a model to share ends in {_SHARED}, one for joblib in .joblib."
+        )
+    if not path.lower().endswith(_SHARED):
+        return False
+    if find_spec("skops") is None:
+        raise ImportError(f'{name} {path} needs skops: pip install "sklearn-tde[share]".')
+    return True
 
 
 def _n_jobs(arguments: Namespace, n_tasks: int) -> int:

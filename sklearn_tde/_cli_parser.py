@@ -50,11 +50,14 @@ examples:
 """
 
 _FIT = """\
-The model is a scikit-learn estimator in a joblib file, to be loaded with predict or joblib.load.
-A joblib file can execute any code when it is loaded: load only files of your own.
+The model is a scikit-learn estimator. In a file that ends in .tde it can be shared: loading it,
+with predict or sklearn_tde.load_model, executes nothing, and a README.md inside says what it is
+(needs skops, pip install "sklearn-tde[share]"). With any other ending it is a joblib file, which
+can execute any code when it is loaded: load only joblib files that you trust like a program.
 
 examples:
   sklearn-tde fit observations.csv --objects objects.csv --output model.joblib
+  sklearn-tde fit observations.csv --objects objects.csv --output model.tde
   sklearn-tde fit alerts.csv --object-id oid --time mjd --band fid --band-name 1=g \\
       --band-name 2=r --mag magpsf --mag-err sigmapsf --sign isdiffpos --label class \\
       --output model.joblib
@@ -64,7 +67,8 @@ _PREDICT = """\
 The table has one row per object, the most probable first: rank, object_id, probability,
 prediction, n_observations, first_time, last_time. Ties stay in the order of the input.
 
-MODEL is a joblib file, which can execute any code when it is loaded: use only files of your own.
+A MODEL that ends in .tde is safe to load from anyone (needs skops). Any other is a joblib file,
+which can execute any code when it is loaded: use only files that you trust like a program.
 
 examples:
   sklearn-tde predict model.joblib new.csv --output ranked.csv
@@ -180,12 +184,15 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     _add_threshold(parser, 5)
     _add_random_state(parser)
     parser.add_argument(
-        "--output", required=True, metavar="MODEL", help="joblib file to write, overwritten"
+        "--output",
+        required=True,
+        metavar="MODEL",
+        help="file to write, overwritten: .tde to share, any other ending for joblib",
     )
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="joblib file that fit has written")
+    parser.add_argument("model", metavar="MODEL", help="file that fit has written, .tde or joblib")
     _add_input(parser, labelled=False)
     parser.add_argument(
         "--positive-class",

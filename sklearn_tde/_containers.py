@@ -10,7 +10,7 @@ import pandas as pd
 from nested_pandas import NestedDtype, NestedFrame
 
 from sklearn_tde._flat import FIELDS, LIGHT_CURVE, build_frame
-from sklearn_tde._photometry import read_numbers, read_times, shown
+from sklearn_tde._photometry import as_array, factorized_bands, read_numbers, read_times, shown
 
 #: Spelling of the fields in the dictionaries of the reference study.
 _BAND_FIELDS = {"time": "t", "flux": "y", "flux_err": "e"}
@@ -25,6 +25,8 @@ Coerced = tuple[dict[str, np.ndarray], list[str], np.ndarray, pd.DataFrame]
 
 def as_nested_frame(X: Any) -> pd.DataFrame:
     """Return `X` as a frame with a nested column, naming what is missing."""
+    if isinstance(X, pd.DataFrame) and X.columns.nlevels > 1:
+        raise ValueError(f"X: its columns have {X.columns.nlevels} levels; expected one.")
     if isinstance(X, pd.Series) and isinstance(X.dtype, NestedDtype):
         X = NestedFrame({LIGHT_CURVE: X})
     elif not (
@@ -36,7 +38,7 @@ def as_nested_frame(X: Any) -> pd.DataFrame:
     missing = [name for name in FIELDS if name not in X[LIGHT_CURVE].dtype.column_dtypes]
     if missing:
         raise ValueError(
-            f"column {LIGHT_CURVE!r} lacks the field {missing[0]!r}; expected the fields "
+            f"X: column {LIGHT_CURVE!r} lacks the field {missing[0]!r}; expected the fields "
             f"{', '.join(FIELDS)}, found {', '.join(X[LIGHT_CURVE].dtype.column_dtypes)}."
         )
     return X
@@ -49,6 +51,9 @@ def _coerce(X: Any) -> Coerced:
     if isinstance(X, pd.Series):
         return _from_entries(X.tolist(), X.index)
     if isinstance(X, np.ndarray):
+        if X.dtype.names and X.ndim == 2:
+            # What np.asarray makes of structured arrays of one length.
+            return _from_entries(list(X), pd.RangeIndex(len(X)))
         if X.dtype != object:
             hint = (
                 "one structured array is one object: put it in a list"
@@ -56,6 +61,8 @@ def _coerce(X: Any) -> Coerced:
                 else ("numbers alone do not say what they measure")
             )
             raise TypeError(f"X: got an array of {X.dtype} ({hint}); {_EXPECTED}.")
+        if X.ndim not in (1, 2):
+            raise TypeError(f"X: got an array of {X.ndim} dimensions; {_EXPECTED}.")
         if X.ndim == 2:
             return _from_entries(_table_column(X), pd.RangeIndex(len(X)))
         return _from_entries(list(X), pd.RangeIndex(len(X)))
@@ -75,7 +82,8 @@ def _from_frame(X: pd.DataFrame) -> Coerced:
     missing = [name for name in FIELDS if name not in X.columns]
     if missing:
         raise ValueError(f"X: column 'light_curve' is missing; {_EXPECTED}.")
-    if len(X) and not np.ndim(X["time"].iloc[0]):
+    first = X["time"].iloc[0] if len(X) else None
+    if _is_single(first) and not pd.isna(first):
         raise ValueError(
             "X: its column 'time' holds single numbers, so it has one row per observation; pack "
             "it with pack_light_curves(X) first."
@@ -105,11 +113,24 @@ def _joined(X: pd.DataFrame, beside: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table_column(X: np.ndarray) -> list:
-    """Find the tables among the columns of an object array, as bagging makes it."""
-    for column in range(X.shape[1]):
-        if any(_is_table(entry) for entry in X[:, column]):
-            return list(X[:, column])
-    raise TypeError(f"X: no column of the object array holds light curves; {_EXPECTED}.")
+    """Return the light curves, the first column of an object array, as bagging makes it."""
+    columns = [k for k in range(X.shape[1]) if any(_is_table(entry) for entry in X[:, k])]
+    if not len(X):
+        return []
+    if not columns:
+        raise TypeError(
+            "X: no column of the object array holds light curves. List columns lose their names in "
+            "an array, as bagging makes it: give the estimator outside check_light_curves(X) in "
+            f"place of X; {_EXPECTED}."
+        )
+    if columns[0]:
+        raise TypeError(
+            f"X: column {columns[0]} of the object array holds light curves and column 0 something "
+            "else, which would be ignored. Expected light curves first: bagging keeps the order "
+            "of X; what StackingClassifier(passthrough=True) adds cannot be read "
+            "(passthrough=False)."
+        )
+    return list(X[:, 0])
 
 
 def _is_table(entry: Any) -> bool:
@@ -120,16 +141,15 @@ def _is_table(entry: Any) -> bool:
 def _from_entries(entries: list, index: pd.Index) -> Coerced:
     columns, lengths, properties = _at_once(entries) or _one_by_one(entries, index)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    columns["band"], bands = pd.factorize(columns["band"], use_na_sentinel=True)
-    for band in bands:
-        if not isinstance(band, str):
-            row = int(np.flatnonzero(columns["band"] == list(bands).index(band))[0])
-            name = shown(index[int(np.searchsorted(offsets, row, side="right")) - 1])
-            raise TypeError(f"object {name}: band is {shown(band)}; expected a string.")
+    columns["band"], bands = factorized_bands(
+        columns["band"],
+        lambda row: shown(index[int(np.searchsorted(offsets, row, side="right")) - 1]),
+        "a string",
+    )
     objects = (
         pd.DataFrame(properties, index=index) if any(properties) else pd.DataFrame(index=index)
     )
-    return {name: columns[name] for name in FIELDS}, list(bands), offsets, objects
+    return {name: columns[name] for name in FIELDS}, bands, offsets, objects
 
 
 def _at_once(entries: list) -> tuple[dict[str, np.ndarray], list[int], list[dict]] | None:
@@ -140,7 +160,9 @@ def _at_once(entries: list) -> tuple[dict[str, np.ndarray], list[int], list[dict
     if not entries or not all(isinstance(entry, pd.DataFrame) for entry in entries):
         return None
     dtypes = entries[0].dtypes
-    if not dtypes.index.is_unique or not all(entry.dtypes.equals(dtypes) for entry in entries):
+    if not dtypes.index.is_unique or dtypes.index.nlevels > 1:
+        return None
+    if not all(entry.dtypes.equals(dtypes) for entry in entries):
         return None
     if not all(field in dtypes.index for field in FIELDS):
         return None
@@ -148,8 +170,9 @@ def _at_once(entries: list) -> tuple[dict[str, np.ndarray], list[int], list[dict
     numbers = [table[field].to_numpy() for field in ("time", "flux", "flux_err")]
     if numbers[0].dtype.itemsize < 8 or any(column.dtype.kind not in "fiu" for column in numbers):
         return None
-    time, flux, flux_err = (column.astype(np.float64, copy=False) for column in numbers)
-    columns = {"time": time, "band": _names_of_bands(table["band"])}
+    where = (f"X: {field}" for field in ("time", "flux", "flux_err"))
+    time, flux, flux_err = map(read_numbers, numbers, where)
+    columns = {"time": time, "band": _names_of_bands(table["band"], "X: band")}
     columns |= {"flux": flux, "flux_err": flux_err}
     return columns, [len(entry) for entry in entries], []
 
@@ -191,31 +214,30 @@ def _from_columns(entry: Any, name: Any) -> dict[str, np.ndarray]:
         field: _numbers(entry[field], name, field, is_time=field == "time")
         for field in ("time", "flux", "flux_err")
     }
-    band = _names_of_bands(entry["band"])
+    band = _names_of_bands(entry["band"], f"object {shown(name)}: band")
     # A band given once holds for the whole table.
     table["band"] = np.full(len(table["time"]), band[()], dtype=object) if band.ndim == 0 else band
     _one_dimensional(table["band"], name, "band")
-    return _same_length(table, name, "")
+    return _same_length(table, name, {field: field for field in FIELDS})
 
 
 def _scalars(entry: Any) -> dict[str, Any]:
     """What a mapping says of the object, beside its columns."""
     if not isinstance(entry, Mapping):
         return {}
-    return {
-        key: value
-        for key, value in entry.items()
-        if key not in FIELDS and pd.api.types.is_scalar(value)
-    }
+    return {key: value for key, value in entry.items() if key not in FIELDS and _is_single(value)}
 
 
-def _names_of_bands(values: Any) -> np.ndarray:
+def _is_single(value: Any) -> bool:
+    # Tensors pass for scalars in pandas, because they compute like numbers.
+    return pd.api.types.is_scalar(value) and not pd.api.types.is_list_like(value)
+
+
+def _names_of_bands(values: Any, where: str) -> np.ndarray:
     """Return bands as objects: an array of strings would spell a missing one as 'nan'."""
-    if isinstance(values, pd.Series):
-        return values.to_numpy(dtype=object)
     if isinstance(values, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(values), None, values.data.astype(object))
-    return np.asarray(values, dtype=object)
+    return as_array(values, where, object)
 
 
 def _from_bands(entry: Mapping, name: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -224,18 +246,22 @@ def _from_bands(entry: Mapping, name: Any) -> tuple[dict[str, np.ndarray], dict[
     extra = {key: value for key, value in entry.items() if not isinstance(value, Mapping)}
     tables = []
     for band, curve in curves.items():
+        if not isinstance(band, str):
+            raise TypeError(f"object {shown(name)}: band is {shown(band)}; expected a string.")
         missing = [key for key in _BAND_FIELDS.values() if key not in curve]
         if missing:
             raise ValueError(
-                f"object {shown(name)}: band {band!r} lacks {missing[0]!r}; expected t (days), "
-                "y (flux) and e (its error)."
+                f"object {shown(name)}: band {shown(band)} lacks {missing[0]!r}; expected t "
+                "(days), y (flux) and e (its error)."
             )
+        spelled = {f: f"{key} of band {shown(band)}" for f, key in _BAND_FIELDS.items()}
         table = {
-            f: _numbers(curve[key], name, f"{key} of band {band!r}", is_time=f == "time")
+            f: _numbers(curve[key], name, spelled[f], is_time=f == "time")
             for f, key in _BAND_FIELDS.items()
         }
+        table = _same_length(table, name, spelled)
         table["band"] = np.full(len(table["time"]), band, dtype=object)
-        tables.append(_same_length(table, name, f" in band {band!r}"))
+        tables.append(table)
     if not tables:
         if any(np.ndim(value) for value in extra.values()):
             raise ValueError(
@@ -260,11 +286,14 @@ def _one_dimensional(values: np.ndarray, name: Any, field: str) -> np.ndarray:
     return values
 
 
-def _same_length(table: dict[str, np.ndarray], name: Any, where: str) -> dict[str, np.ndarray]:
+def _same_length(
+    table: dict[str, np.ndarray], name: Any, spelled: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """Return the columns of a table if they have one length; `spelled` is what to call them."""
     for field in table:
         if len(table[field]) != len(table["time"]):
             raise ValueError(
-                f"object {shown(name)}: {field}{where} has {len(table[field])} values for "
-                f"{len(table['time'])} times; expected the same number."
+                f"object {shown(name)}: {spelled[field]} has {len(table[field])} values, "
+                f"{spelled['time']} has {len(table['time'])}; expected the same number."
             )
     return table

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from nested_pandas import NestedFrame
 from nested_pandas.series.ext_array import NestedExtensionArray
 
-from sklearn_tde._photometry import refuse_rounded_times, shown
+from sklearn_tde._photometry import cause, missing_values, refuse_rounded_times, shown
 
 #: Name of the nested column.
 LIGHT_CURVE = "light_curve"
@@ -22,6 +22,13 @@ FIELDS = ("time", "band", "flux", "flux_err")
 _NUMERIC_FIELDS = ("time", "flux", "flux_err")
 #: Where a long table keeps, in its attrs, what packing it again would have to be told.
 ATTRS = "sklearn_tde"
+#: The entries of that note.
+NOTES = ("object_id", "observation_columns", "object_columns")
+#: No light curve in days has times beyond this; those of Unix, in seconds, do.
+MAX_TIME = 1e9
+#: No flux in microjansky, nor its inverse, is beyond this; between, sums of squares stay finite.
+MAX_FLUX = 1e50
+_STRING_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _NULLABLE = {
     pa.from_numpy_dtype(dtype.numpy_dtype): dtype
     for dtype in map(
@@ -78,7 +85,7 @@ class FlatLightCurves:
 def sequence_of_names(names: Any, argument: str) -> tuple[str, ...]:
     """Return the names given for an argument as a tuple, refusing a string and other types."""
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"{argument}: expected a sequence of names; got {names!r}.")
+        raise TypeError(f"{argument}: expected a sequence of names; got {shown(names)}.")
     names = tuple(names)
     for name in names:
         if not isinstance(name, str):
@@ -101,13 +108,14 @@ def flat_struct(series: pd.Series) -> FlatStruct:
         empty = {name: pa.array([], kind) for name, kind in series.dtype.column_dtypes.items()}
         return FlatStruct(empty, np.zeros(1, dtype=np.int64))
     struct = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
-    null = struct.is_null().to_numpy(zero_copy_only=False)
+    missing = struct.is_null().to_numpy(zero_copy_only=False)
     fields, lengths = {}, None
     for name in series.dtype.column_dtypes:
         lists = struct.field(name)
         offsets = lists.offsets.to_numpy().astype(np.int64)
         n = np.diff(offsets)
         values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
+        null = missing | lists.is_null().to_numpy(zero_copy_only=False)
         if null.any():
             # Rows hidden under a missing object are still among the values.
             values = values.filter(pa.array(np.repeat(~null, n)))
@@ -125,46 +133,9 @@ def validated(
     struct: FlatStruct, index: pd.Index, bands: Sequence[str] | None = None
 ) -> tuple[FlatLightCurves, np.ndarray | None]:
     """Check the observations; also return the order that sorts them by time, if they are not."""
-
-    def refuse(bad: np.ndarray, field: str, found: Any, expected: str) -> None:
-        row = int(np.flatnonzero(bad)[0])
-        position = int(np.searchsorted(struct.offsets, row, side="right")) - 1
-        found = found[row] if isinstance(found, np.ndarray) else found
-        time = numbers.get("time")
-        when = "" if field == "time" else f" (time {shown(time[row])})"
-        raise ValueError(
-            f"object {shown(index[position])}: {field} is {found} at observation "
-            f"{row - struct.offsets[position]}{when}; expected {expected}."
-        )
-
     bands = None if bands is None else sequence_of_names(bands, "bands")
-    numbers = {}
-    for field in _NUMERIC_FIELDS:
-        values = struct.fields[field]
-        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-            raise TypeError(f"field {field!r} has the type {values.type}; expected numbers.")
-        numbers[field] = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-        if field == "time":
-            refuse_rounded_times(
-                numbers[field], np.dtype(values.type.to_pandas_dtype()), "field 'time'"
-            )
-        bad = ~np.isfinite(numbers[field])
-        if bad.any():
-            unit = "days" if field == "time" else "microjansky"
-            refuse(bad, field, numbers[field], f"a finite number of {unit}")
-    bad = numbers["flux_err"] <= 0
-    if bad.any():
-        refuse(bad, "flux_err", numbers["flux_err"], "a one-sigma error greater than 0")
-
-    codes, names = _decode_bands(struct.fields["band"], bands)
-    bad = codes < 0
-    if bad.any():
-        found = struct.fields["band"][int(np.flatnonzero(bad)[0])].as_py()
-        expected = "a band name"
-        if bands is not None:
-            expected = f"one of {', '.join(map(repr, bands))} (leave out the rows of other bands)"
-        refuse(bad, "band", "missing" if found is None else repr(found), expected)
-
+    numbers = _checked_numbers(struct, index)
+    codes, names = _checked_bands(struct, index, numbers["time"], bands)
     flat = FlatLightCurves(
         numbers["time"], codes, numbers["flux"], numbers["flux_err"], struct.offsets, names, index
     )
@@ -179,27 +150,103 @@ def validated(
         row = int(np.flatnonzero(repeated)[0])
         raise ValueError(
             f"object {shown(index[position[row]])}: time {shown(time[row])} occurs more than "
-            f"once in band {names[codes[row]]!r}; expected one observation per band and time. "
-            "Drop or average the duplicates (pack_light_curves(..., duplicates='drop'))."
+            f"once in band {shown(names[codes[row]])}; expected one observation per band and "
+            "time. Drop or average the duplicates (pack_light_curves(..., duplicates='drop'))."
         )
     return flat, order
 
 
-def _decode_bands(values: pa.Array, bands: Sequence[str] | None) -> tuple[np.ndarray, tuple]:
+def _checked_numbers(struct: FlatStruct, index: pd.Index) -> dict[str, np.ndarray]:
+    """Return times, fluxes and errors as float64, refusing what none of them can be."""
+    numbers = {}
+    for field in _NUMERIC_FIELDS:
+        values = struct.fields[field]
+        if pa.types.is_decimal(values.type) or pa.types.is_null(values.type):
+            values = values.cast(pa.float64())
+        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+            raise TypeError(f"X: field {field!r} has the type {values.type}; expected numbers.")
+        numbers[field] = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        if field == "time":
+            dtype = np.dtype(values.type.to_pandas_dtype())
+            refuse_rounded_times(numbers[field], dtype, "X: field 'time'")
+        largest, unit = (MAX_TIME, "days") if field == "time" else (MAX_FLUX, "microjansky")
+        # Not a comparison that NaN would pass.
+        bad = ~(np.abs(numbers[field]) <= largest)
+        expected = f"a finite number of {unit}, of {largest:g} at most in size"
+        if field == "flux_err" and not bad.any():
+            bad = numbers[field] < 1.0 / MAX_FLUX
+            expected = f"a one-sigma error greater than 0 ({1.0 / MAX_FLUX:g} at least)"
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            _refuse(struct, index, row, field, shown(numbers[field][row]), expected, numbers)
+    return numbers
+
+
+def _refuse(
+    struct: FlatStruct,
+    index: pd.Index,
+    row: int,
+    field: str,
+    found: str,
+    expected: str,
+    numbers: Mapping[str, np.ndarray],
+) -> None:
+    """Raise the error that names object, field and observation of a row of the flat columns."""
+    position = int(np.searchsorted(struct.offsets, row, side="right")) - 1
+    when = "" if field == "time" else f" (time {shown(numbers['time'][row])})"
+    raise ValueError(
+        f"object {shown(index[position])}: {field} is {found} at observation "
+        f"{row - struct.offsets[position]}{when}; expected {expected}."
+    )
+
+
+def _checked_bands(
+    struct: FlatStruct, index: pd.Index, time: np.ndarray, bands: Sequence[str] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return every observation's band as its position in the names, and the names."""
+    values = struct.fields["band"]
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if not (_is_string(kind) or pa.types.is_null(kind)):
+        raise TypeError(f"X: field 'band' has the type {kind}; expected strings.")
+    codes, names = _decode_bands(values, bands)
+    if len(names) > np.iinfo(codes.dtype).max:
+        raise ValueError(
+            f"X: field 'band' has {len(names)} different values; expected the names of bands."
+        )
+    bad = codes < 0
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        found = values[row].as_py()
+        expected = "a band name"
+        if bands is not None:
+            listed = ", ".join(map(shown, bands))
+            expected = f"one of {listed} (leave out the rows of other bands)"
+        found = "missing" if found is None else shown(found)
+        _refuse(struct, index, row, "band", found, expected, {"time": time})
+    return codes, names
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    return any(is_kind(kind) for is_kind in _STRING_TYPES)
+
+
+def _decode_bands(
+    values: pa.Array, bands: Sequence[str] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the position of every observation's band in `bands`, -1 where it is not there."""
+    if pa.types.is_null(values.type):
+        return np.full(len(values), -1, dtype=np.int16), tuple(bands or ())
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
-    if len(values.dictionary) == 0:
-        return np.full(len(values), -1, dtype=np.int16), tuple(bands or ())
-    words = values.dictionary.cast(pa.string())
+    # A blank is what files hold where a name is missing.
+    words = [word if word and word.strip() else None for word in values.dictionary.to_pylist()]
     indices = values.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
     if bands is None:
         used = np.unique(indices)
-        spelled = words.to_pylist()
-        bands = tuple(sorted({spelled[i] for i in used if i < len(words)} - {None}))
-    lookup = pc.index_in(words, pa.array(list(bands), pa.string())).fill_null(-1)
-    lookup = np.append(lookup.to_numpy(zero_copy_only=False), -1).astype(np.int16)
-    return lookup[indices], tuple(bands)
+        bands = tuple(sorted({words[i] for i in used if i < len(words)} - {None}))
+    position = {band: k for k, band in enumerate(bands)}
+    lookup = [-1 if word is None else position.get(word, -1) for word in words]
+    return np.array([*lookup, -1]).astype(np.int16)[indices], tuple(bands)
 
 
 def repeated_rows(time: np.ndarray, band: np.ndarray, position: np.ndarray) -> np.ndarray:
@@ -232,15 +279,33 @@ def build_frame(
             # Not `from_pandas`: a NaN is an error to be named, not a missing value.
             values[name] = pa.array(np.asarray(column, dtype=np.float64))
         else:
-            values[name] = pa.array(column, from_pandas=True)
+            values[name] = _further_field(column, name)
     if LIGHT_CURVE in objects.columns:
         raise ValueError(
-            f"the objects have a column {LIGHT_CURVE!r}, which is the name of the nested column of "
-            "observations; rename it or leave it out."
+            f"objects: column {LIGHT_CURVE!r} has the name of the nested column of observations; "
+            "rename it or leave it out."
         )
     X = NestedFrame(objects.copy(deep=False))
     X.insert(0, LIGHT_CURVE, pd.Series(nested_array(values, offsets), index=X.index))
     return X
+
+
+def _further_field(column: Any, name: str) -> pa.Array:
+    """Return a further field of the light curve as Arrow has it."""
+    where = f"table: column {name!r} cannot be kept with the observations"
+    hint = "expected values of one type; leave it out of observation_columns, or convert it"
+    if column.dtype == object:
+        # Arrow does not raise over every mixture, it ends the program over some.
+        present = column[~missing_values(column, where)]
+        kinds = {float if isinstance(value, Real) else type(value) for value in present}
+        if len(kinds) > 1:
+            found = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise TypeError(f"{where}: it holds values of the types {found}; {hint}.")
+    try:
+        return pa.array(column, from_pandas=True)
+    # What is no type of Arrow, names that are no text: its errors have many types.
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{where}: {cause(error)}; {hint}.") from error
 
 
 def nested_array(values: Mapping[str, pa.Array], offsets: np.ndarray) -> NestedExtensionArray:

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sklearn_tde._photometry import cause, shown
+
+
+def as_objects(values: Any, parameter: str) -> np.ndarray:
+    """Return labels or groups as an array of objects, refusing what is neither text nor number."""
+    try:
+        array = np.asarray(values, dtype=object)
+    # Whatever keeps something from becoming an array, it holds no labels.
+    except Exception as error:
+        raise TypeError(
+            f"{parameter} cannot be read as one value per object: {cause(error)}"
+        ) from error
+    if array.ndim == 1:
+        for position, value in enumerate(array):
+            if not (isinstance(value, str | bytes | Number | np.generic) or is_missing(value)):
+                raise TypeError(
+                    f"{parameter} holds {shown(value)} at position {position}; expected text or "
+                    "a number for each object."
+                )
+    return array
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NA or NaT."""
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
 
 def refuse_missing_labels(y: Any) -> None:
     """Name the first object without a label."""
-    labels = np.asarray(y, dtype=object)
+    labels = as_objects(y, "y")
     if labels.ndim == 1:
         missing = pd.isna(labels)
         if missing.any():
@@ -26,19 +53,20 @@ def plain_labels(y: Any) -> Any:
     Without it nullable integers and booleans become floats, and numbers held as objects are
     refused. Strings stay objects; anything else is returned as it came.
     """
-    dtype = getattr(y, "dtype", None)
-    if not isinstance(dtype, pd.api.extensions.ExtensionDtype) and dtype != np.dtype(object):
+    dtype, is_list = getattr(y, "dtype", None), isinstance(y, list | tuple)
+    is_extension = isinstance(dtype, pd.api.extensions.ExtensionDtype)
+    if not (is_list or is_extension or dtype == np.dtype(object)):
         return y
     labels = np.asarray(y, dtype=object)
     if labels.ndim != 1:
         return y
     is_text = np.array([isinstance(label, str) for label in labels], dtype=bool)
-    if is_text.all():
-        return labels
-    if is_text.any():
+    if is_text.any() and not is_text.all():
         text, other = int(is_text.argmax()), int(is_text.argmin())
         raise ValueError(
             f"y mixes strings with other types: {labels[text]!r} at position {text}, "
             f"{labels[other]!r} at position {other}; expected labels of one type."
         )
-    return np.array(labels.tolist())
+    if is_list:
+        return y
+    return labels if is_text.all() else np.array(labels.tolist())

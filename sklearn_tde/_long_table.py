@@ -10,8 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_tde._flat import ATTRS, FIELDS, sequence_of_names
-from sklearn_tde._photometry import first_object, read_fluxes, read_numbers, read_times, shown
+from sklearn_tde._flat import ATTRS, FIELDS, NOTES, sequence_of_names
+from sklearn_tde._photometry import (
+    MAX_MAGNITUDE,
+    cause,
+    factorized,
+    factorized_bands,
+    first_object,
+    missing_values,
+    read_fluxes,
+    read_numbers,
+    read_times,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,8 @@ def read_long_table(
     if objects is None and unpacked is None and not len(table):
         raise ValueError("table: it has no rows; expected at least one observation.")
     numbers = {name: _numbers(table, name, name == time) for name in (time, value, error)}
-    placeholder = np.isnan(numbers[time]) & np.isnan(numbers[value]) & table[band].isna().to_numpy()
+    no_band = missing_values(table[band], f"table: column {band!r}")
+    placeholder = np.isnan(numbers[time]) & np.isnan(numbers[value]) & no_band
     position, listed = _place(ids, objects, object_id, placeholder)
     columns = _object_columns(table, object_columns, position, listed)
 
@@ -97,9 +109,12 @@ def _check_arguments(
         if not isinstance(name, str) and (name is not None or role in required):
             raise TypeError(f"{role}: expected the name of a column; got {shown(name)}.")
     if not isinstance(zero_point, Real) or isinstance(zero_point, bool):
-        raise TypeError(f"zero_point: expected a magnitude, such as 23.9; got {zero_point!r}.")
-    if not np.isfinite(zero_point):
-        raise ValueError(f"zero_point: expected a finite magnitude; got {shown(zero_point)}.")
+        raise TypeError(f"zero_point: expected a magnitude, such as 23.9; got {shown(zero_point)}.")
+    if not abs(zero_point) <= 2 * MAX_MAGNITUDE:
+        raise ValueError(
+            f"zero_point: expected a finite magnitude; got {shown(zero_point)} (at most "
+            f"{2 * MAX_MAGNITUDE:g} in size)."
+        )
     if objects is not None and not isinstance(objects, pd.DataFrame):
         raise TypeError(
             f"objects: expected a DataFrame with one row per object; got {type(objects).__name__}."
@@ -126,13 +141,22 @@ def _unpacked_names(table: pd.DataFrame, object_id: Any) -> tuple[Any, list[str]
     and taken away since: a note on a column that is gone is void, and an ``object_id`` that was
     added is what the default means.
     """
-    notes = table.attrs.get(ATTRS)
-    if not isinstance(notes, Mapping):
+    notes = _notes(table)
+    if notes is None:
         return object_id, None
     was_there = "object_id" not in table.columns or "object_id" in notes["object_columns"]
     if object_id == "object_id" and was_there and notes["object_id"] in table.columns:
         object_id = notes["object_id"]
     return object_id, [name for name in notes["observation_columns"] if name in table.columns]
+
+
+def _notes(table: pd.DataFrame) -> Mapping[str, Any] | None:
+    """Return what `unpack_light_curves` noted, None if it did not, or others wrote over it."""
+    notes = table.attrs.get(ATTRS)
+    if not isinstance(notes, Mapping) or not set(NOTES).issubset(notes):
+        return None
+    lists = (notes["observation_columns"], notes["object_columns"])
+    return notes if all(isinstance(names, list) for names in lists) else None
 
 
 def _further_columns(
@@ -183,14 +207,13 @@ def _as_table(table: Any) -> pd.DataFrame:
     """Return the table as a DataFrame, refusing what is none."""
     if isinstance(table, pd.DataFrame):
         return table
-    if hasattr(table, "to_pandas"):
-        return table.to_pandas()
-    is_record_array = isinstance(table, np.ndarray) and table.dtype.names is not None
-    if is_record_array:
-        # Column by column, because pandas cannot read masked records.
-        return pd.DataFrame({name: table[name] for name in table.dtype.names})
-    if isinstance(table, Mapping):
-        return pd.DataFrame(table)
+    try:
+        found = _converted(table)
+    # Columns of different lengths, and whatever a foreign table fails with.
+    except Exception as error:
+        raise ValueError(f"table: it cannot be read as a DataFrame: {cause(error)}") from error
+    if isinstance(found, pd.DataFrame):
+        return found
     raise TypeError(
         "table: expected a DataFrame with one row per observation (or a mapping of columns, a "
         f"structured array, a table with to_pandas()); got {type(table).__name__}. For one "
@@ -198,31 +221,49 @@ def _as_table(table: Any) -> pd.DataFrame:
     )
 
 
+def _converted(table: Any) -> Any:
+    """Convert what has a known way to become a DataFrame."""
+    if hasattr(table, "to_pandas"):
+        return table.to_pandas()
+    if isinstance(table, np.ndarray) and table.dtype.names is not None:
+        # Column by column, because pandas cannot read masked records.
+        return pd.DataFrame({name: table[name] for name in table.dtype.names})
+    return pd.DataFrame(table) if isinstance(table, Mapping) else None
+
+
+def require_plain_columns(table: pd.DataFrame, role: str) -> None:
+    """Refuse columns that share a name, or have names of several parts."""
+    if table.columns.nlevels > 1:
+        raise ValueError(f"{role}: its columns have {table.columns.nlevels} levels; expected one.")
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"{role}: column {shown(twice[0])} occurs more than once.")
+
+
 def _require_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
+    require_plain_columns(table, "table")
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise ValueError(
             f"table: column {missing[0]!r} is missing; it has the columns "
             f"{', '.join(map(str, table.columns)) or '(none)'}. Other names are given by argument."
         )
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise ValueError(f"table: column {twice[0]!r} occurs more than once.")
 
 
 def _numbers(table: pd.DataFrame, name: str, is_time: bool = False) -> np.ndarray:
     """Return a numeric column as float64, a missing value as NaN."""
     column = table[name]
     # A column without any value has whatever type its reader chose.
-    if column.isna().all():
+    where = f"table: column {name!r}"
+    if missing_values(column, where).all():
         return np.full(len(column), np.nan)
-    return (read_times if is_time else read_numbers)(column, f"table: column {name!r}")
+    return (read_times if is_time else read_numbers)(column, where)
 
 
 def _object_ids(table: pd.DataFrame, object_id: str | None) -> pd.Series:
     if object_id is None:
         return pd.Series(0, index=table.index)
-    missing = table[object_id].isna().to_numpy()
+    missing = missing_values(table[object_id], f"table: column {object_id!r}")
     if missing.any():
         raise ValueError(
             f"table: {object_id} is missing in row {int(np.flatnonzero(missing)[0])}; expected "
@@ -236,18 +277,11 @@ def _place(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return the position of each row's object, and the table of objects."""
     if objects is None:
-        position, names = pd.factorize(ids)
+        position, names = factorized(ids, f"table: column {ids.name!r}")
         listed = pd.DataFrame(index=pd.Index(names, name=object_id))
     else:
-        listed = objects
-        if object_id is not None and object_id in objects.columns:
-            listed = objects.set_index(object_id)
-        repeated = listed.index.duplicated()
-        if repeated.any():
-            raise ValueError(
-                f"objects: {shown(listed.index[repeated][0])} is listed more than once; "
-                "expected one row per object."
-            )
+        listed = listed_objects(objects, object_id)
+        factorized(ids, f"table: column {ids.name!r}")
         position = listed.index.get_indexer(pd.Index(ids))
         if (position < 0).any():
             raise ValueError(
@@ -264,6 +298,26 @@ def _place(
             "in one of its rows; expected that only of an object without observations."
         )
     return position, listed
+
+
+def listed_objects(objects: pd.DataFrame, object_id: str | None) -> pd.DataFrame:
+    """Return the table of objects with their names in the index, each once."""
+    require_plain_columns(objects, "objects")
+    if object_id is not None and object_id in objects.columns:
+        objects = objects.set_index(object_id)
+    if objects.index.nlevels > 1:
+        raise ValueError(
+            f"objects: its index has {objects.index.nlevels} levels; expected the names of the "
+            "objects."
+        )
+    codes, _ = factorized(objects.index, "objects: the column of names")
+    repeated = pd.Series(codes).duplicated().to_numpy()
+    if repeated.any():
+        raise ValueError(
+            f"objects: {shown(objects.index[repeated][0])} is listed more than once; expected one "
+            "row per object."
+        )
+    return objects
 
 
 def _object_columns(
@@ -284,7 +338,7 @@ def _object_columns(
     for name in names:
         if name in listed.columns:
             raise ValueError(f"column {name!r} is in the table of observations and of objects.")
-        codes = pd.factorize(table[name], use_na_sentinel=True)[0]
+        codes = factorized(table[name], f"table: column {name!r}")[0]
         if (codes != codes[first][position]).any():
             varying.append(name)
     if varying:
@@ -296,16 +350,21 @@ def _object_columns(
             "with the observations in observation_columns=(...). Columns that vary: "
             f"{', '.join(map(repr, varying))}."
         )
-    added = {name: table[name].array.take(first) for name in names}
-    return listed.assign(**added)
+    listed = listed.copy(deep=False)
+    for name in names:
+        listed[name] = table[name].array.take(first)
+    return listed
 
 
 def _bands(
     column: pd.Series, ids: pd.Series, band_names: Mapping[Any, str] | None
 ) -> tuple[np.ndarray, list[str]]:
     """Return the bands as codes, and the names that the codes point to."""
-    codes, values = pd.factorize(column, use_na_sentinel=True)
-    if band_names is not None:
+    if band_names is None:
+        hint = 'a name; give the names in band_names, such as {1: "g", 2: "r"}'
+        codes, values = factorized_bands(column, lambda row: shown(ids.iloc[row]), hint)
+    else:
+        codes, values = factorized(column, f"table: column {column.name!r}")
         unknown = [value for value in values if value not in band_names]
         if unknown:
             bad = codes == list(values).index(unknown[0])
@@ -314,12 +373,6 @@ def _bands(
                 f"{', '.join(map(shown, band_names))}, as in band_names."
             )
         values = [band_names[value] for value in values]
-    elif any(not isinstance(value, str) for value in values):
-        bad = next(value for value in values if not isinstance(value, str))
-        raise TypeError(
-            f"band: {shown(bad)} is no name; give the names in band_names, such as "
-            '{1: "g", 2: "r"}.'
-        )
     # Two raw values may stand for one band, and codes must not.
     names = sorted(set(values))
     lookup = np.array([names.index(value) for value in values] + [-1], dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -18,14 +18,112 @@ LIMIT_SNR = 5.0
 #: 0.004, a Julian date to 0.25.
 MAX_TIME_ROUNDING = 0.01
 
+#: Magnitudes beyond this size, such as 99 or -999, are how archives write a missing one.
+MAX_MAGNITUDE = 50.0
+#: Longest spelling of a value in a message.
+_LONGEST_SPELLING = 80
 _KINDS_OF_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "empty")
 _POSITIVE = frozenset({"t", "true", "1", "1.0", "+1", "+", "y", "yes", "positive"})
 _NEGATIVE = frozenset({"f", "false", "0", "0.0", "-1", "-1.0", "-", "n", "no", "negative"})
 
 
 def shown(value: Any) -> str:
-    """Spell a value for a message, without the name of the type that NumPy wraps it in."""
-    return repr(value.item() if isinstance(value, np.generic) else value)
+    """Spell a value for a message: on one line, not too long, without NumPy's name of its type."""
+    try:
+        text = repr(value.item() if isinstance(value, np.generic) else value)
+    # Foreign objects, and integers of thousands of digits, may have no spelling.
+    except Exception:
+        return f"a value of type {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_SPELLING else f"{text[: _LONGEST_SPELLING - 3]}..."
+
+
+def cause(error: Exception) -> str:
+    """Spell the error of another library for a message: on one line, not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 3 * _LONGEST_SPELLING else f"{text[: 3 * _LONGEST_SPELLING]}..."
+
+
+def as_array(values: Any, where: str, dtype: Any = None) -> np.ndarray:
+    """Return values as an array; `where` names them in the message if they make none."""
+    if isinstance(values, list | tuple):
+        # NumPy warns where it meets the constant of a masked value.
+        values = [np.nan if value is np.ma.masked else value for value in values]
+    try:
+        # np.asarray does the same with a Series, ten times slower.
+        return (
+            values.to_numpy(dtype) if isinstance(values, pd.Series) else np.asarray(values, dtype)
+        )
+    # Ragged lists, tensors that track gradients: whatever it is, the values are at fault.
+    except Exception as error:
+        raise TypeError(
+            f"{where} cannot be read as one value per observation: {cause(error)}"
+        ) from error
+
+
+def factorized(values: Any, where: str) -> tuple[np.ndarray, Any]:
+    """Return codes and distinct values, -1 for a missing one; `where` names the values."""
+    try:
+        return pd.factorize(values, use_na_sentinel=True)
+    # Lists have no hash, signalling NaNs no order, half a surrogate pair no spelling.
+    except (TypeError, ArithmeticError, UnicodeError) as error:
+        raise TypeError(
+            f"{where} holds values that cannot be told apart, such as lists: {cause(error)}."
+        ) from error
+
+
+def factorized_bands(
+    bands: Any, owner: Callable[[int], str], expected: str
+) -> tuple[np.ndarray, list[str]]:
+    """Return codes and names of bands, -1 for a missing one.
+
+    The first that is no name is refused; `owner` names the object of a row in the message, and
+    `expected` says what should be there.
+    """
+    try:
+        codes, names = pd.factorize(bands, use_na_sentinel=True)
+    except (TypeError, ArithmeticError):
+        # Without a hash there are no codes, but then some value is no name.
+        is_bad = [not (is_name(band) or _is_missing(band)) for band in bands]
+    else:
+        wrong = [code for code, name in enumerate(names) if not is_name(name)]
+        if not wrong:
+            return codes, list(names)
+        is_bad = codes == wrong[0]
+    row = int(np.argmax(is_bad))
+    band = bands.iloc[row] if isinstance(bands, pd.Series) else bands[row]
+    raise TypeError(f"object {owner(row)}: band is {shown(band)}; expected {expected}.")
+
+
+def is_name(value: Any) -> bool:
+    """Whether a value is a string that can be written to a file."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_missing(value: Any) -> bool:
+    # No other number than a signalling NaN raises when it is compared.
+    is_decimal = isinstance(value, Decimal)
+    return not is_decimal and pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
+
+def missing_values(values: Any, where: str) -> np.ndarray:
+    """Mark None, NaN, NA, NaT and masked values; `where` names the values."""
+    try:
+        missing = np.asarray(pd.isna(values))
+    except ArithmeticError as error:
+        raise TypeError(
+            f"{where} holds a number that cannot be compared: {cause(error)}"
+        ) from error
+    if values.dtype == object:
+        masked = [value is np.ma.masked for value in np.ravel(np.asarray(values))]
+        missing = missing | np.array(masked, dtype=bool).reshape(missing.shape)
+    return missing
 
 
 def read_numbers(values: Any, where: str) -> np.ndarray:
@@ -34,15 +132,13 @@ def read_numbers(values: Any, where: str) -> np.ndarray:
     What merely converts to numbers (times of the calendar, truth values, strings, the real part
     of complex numbers) is refused; `where` names the values in the message.
     """
-    try:
-        # np.asarray does the same with a Series, ten times slower.
-        array = values.to_numpy() if isinstance(values, pd.Series) else np.asarray(values)
-    except ValueError as error:
-        raise TypeError(f"{where} holds no numbers: {error}") from error
+    array = as_array(values, where)
     if array.dtype == object:
         floats = _objects_to_floats(array, where)
     elif array.dtype.kind in "fiu":
-        floats = array.astype(np.float64, copy=False)
+        # What is too large for float64 becomes infinite, which is refused with its object.
+        with np.errstate(over="ignore"):
+            floats = array.astype(np.float64, copy=False)
     else:
         raise TypeError(f"{where} is {array.dtype}; expected numbers.")
     if isinstance(values, np.ma.MaskedArray):
@@ -51,21 +147,34 @@ def read_numbers(values: Any, where: str) -> np.ndarray:
 
 
 def _objects_to_floats(values: np.ndarray, where: str) -> np.ndarray:
-    """Convert Python numbers, with NaN for None, NA and NaT."""
-    missing = pd.isna(values)
+    """Convert Python numbers, with NaN for what is missing."""
+    missing = missing_values(values, where)
     if pd.api.types.infer_dtype(values.ravel(), skipna=True) not in _KINDS_OF_NUMBERS:
-        for value in values[~missing]:
+        for position in np.flatnonzero(~missing):
+            value = values.flat[position]
             if not isinstance(value, Real | Decimal) or isinstance(value, bool | np.bool_):
-                raise TypeError(f"{where} holds no numbers: {shown(value)}.")
+                raise TypeError(f"{where} holds no numbers: {shown(value)} at position {position}.")
     floats = np.full(values.shape, np.nan)
-    floats[~missing] = values[~missing].astype(np.float64)
+    try:
+        with np.errstate(over="ignore"):
+            floats[~missing] = values[~missing].astype(np.float64)
+    except OverflowError:
+        floats[~missing] = [_to_float(value) for value in values[~missing]]
     return floats
+
+
+def _to_float(value: Any) -> float:
+    """Convert a number, one that is too large for float64 to infinity."""
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
 
 
 def read_times(values: Any, where: str) -> np.ndarray:
     """Return times as `read_numbers` does, refusing those that their type has rounded."""
     times = read_numbers(values, where)
-    dtype = values.dtype if hasattr(values, "dtype") else np.asarray(values).dtype
+    dtype = values.dtype if hasattr(values, "dtype") else as_array(values, where).dtype
     refuse_rounded_times(times, getattr(dtype, "numpy_dtype", dtype), where)
     return times
 
@@ -86,7 +195,9 @@ def refuse_rounded_times(times: np.ndarray, dtype: Any, where: str) -> None:
 
 def magnitude_to_flux(magnitude: np.ndarray, zero_point: float) -> np.ndarray:
     """Return the flux in microjansky of magnitudes whose value at 1 microjansky is `zero_point`."""
-    return 10.0 ** (-0.4 * (np.asarray(magnitude, dtype=np.float64) - zero_point))
+    # What is too bright for float64 becomes infinite, which is refused with its object.
+    with np.errstate(over="ignore"):
+        return 10.0 ** (-0.4 * (np.asarray(magnitude, dtype=np.float64) - zero_point))
 
 
 def magnitude_error_to_flux_error(flux: np.ndarray, magnitude_error: np.ndarray) -> np.ndarray:
@@ -114,19 +225,36 @@ def read_fluxes(
     limited = unknown & np.isfinite(limits)
     _refuse_missing(unknown & ~limited, ids, name, limit_name)
     _refuse_missing(np.isnan(error) & ~limited, ids, error_name)
+    limit_zero_point = zero_point if is_magnitude else MICROJANSKY_ZERO_POINT
     if is_magnitude:
-        value = magnitude_to_flux(value, zero_point)
-        error = magnitude_error_to_flux_error(value, error)
-    elif zero_point != MICROJANSKY_ZERO_POINT:
-        scale = 10.0 ** (-0.4 * (zero_point - MICROJANSKY_ZERO_POINT))
-        value, error = value * scale, error * scale
+        _refuse_impossible(value, ids, name)
+    # What is too large for float64 becomes infinite, which is refused with its object.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if is_magnitude:
+            value = magnitude_to_flux(value, zero_point)
+            error = magnitude_error_to_flux_error(value, error)
+        elif zero_point != MICROJANSKY_ZERO_POINT:
+            scale = 10.0 ** (-0.4 * (zero_point - MICROJANSKY_ZERO_POINT))
+            value, error = value * scale, error * scale
     if sign is not None:
         value = _signed(value, sign, ids, name)
     if limited.any():
-        limits = magnitude_to_flux(limits, zero_point if is_magnitude else MICROJANSKY_ZERO_POINT)
+        _refuse_impossible(np.where(limited, limits, 0.0), ids, limit_name)
         value = np.where(limited, 0.0, value)
+        limits = magnitude_to_flux(np.where(limited, limits, 0.0), limit_zero_point)
         error = np.where(limited, limits / LIMIT_SNR, error)
     return value, error
+
+
+def _refuse_impossible(magnitude: np.ndarray, ids: pd.Series, name: str | None) -> None:
+    """Refuse magnitudes that no source has, before they become fluxes of next to nothing."""
+    bad = np.abs(magnitude) > MAX_MAGNITUDE
+    if bad.any():
+        raise ValueError(
+            f"object {first_object(ids, bad)}: {name} is {shown(magnitude[bad][0])} in row "
+            f"{first_row(ids, bad)} of the table; expected a magnitude of {MAX_MAGNITUDE:g} at "
+            "most in size, and a missing one as NaN."
+        )
 
 
 def _refuse_missing(
@@ -135,14 +263,14 @@ def _refuse_missing(
     if bad.any():
         what = f"{name} is" if limit_name is None else f"both {name} and {limit_name} are"
         raise ValueError(
-            f"object {first_object(ids, bad)}: {what} missing (NaN) in row {first_row(ids, bad)!r} "
+            f"object {first_object(ids, bad)}: {what} missing (NaN) in row {first_row(ids, bad)} "
             "of the table; expected a finite number."
         )
 
 
 def _signed(value: np.ndarray, sign: pd.Series, ids: pd.Series, name: str) -> np.ndarray:
     """Give fluxes their sign; what is missing, such as a limit, needs none."""
-    signs = decode_sign(sign, str(sign.name))
+    signs = decode_sign(sign, ids)
     bad = np.isnan(signs) & ~np.isnan(value)
     if bad.any():
         raise ValueError(
@@ -163,30 +291,30 @@ def first_object(ids: pd.Series, bad: np.ndarray) -> str:
     return shown(ids.iloc[int(np.flatnonzero(bad)[0])])
 
 
-def first_row(ids: pd.Series, bad: np.ndarray) -> Any:
-    """Return the index of the first row that is bad."""
-    label = ids.index[int(np.flatnonzero(bad)[0])]
-    return label.item() if isinstance(label, np.generic) else label
+def first_row(ids: pd.Series, bad: np.ndarray) -> str:
+    """Spell the index of the first row that is bad."""
+    return shown(ids.index[int(np.flatnonzero(bad)[0])])
 
 
-def decode_sign(values: pd.Series, name: str) -> np.ndarray:
+def decode_sign(values: pd.Series, ids: pd.Series) -> np.ndarray:
     """Return +1.0 or -1.0 for every spelling of ``isdiffpos`` found in alert archives.
 
     ``t``, ``true``, ``1``, ``True`` are a source brighter than in the reference image; ``f``,
     ``false``, ``0``, ``-1``, ``False`` a fainter one. A missing value is NaN, for the caller
-    to judge; any other spelling raises ValueError.
+    to judge; any other spelling raises ValueError with the name of its object, among `ids`.
     """
-    codes, spellings = pd.factorize(values, use_na_sentinel=True)
+    codes, spellings = factorized(values, f"table: column {values.name!r}")
     lookup = np.full(len(spellings) + 1, np.nan)
-    for position, spelling in enumerate(spellings):
+    for code, spelling in enumerate(spellings):
         text = str(spelling).strip().lower()
         if text in _POSITIVE:
-            lookup[position] = 1.0
+            lookup[code] = 1.0
         elif text in _NEGATIVE:
-            lookup[position] = -1.0
+            lookup[code] = -1.0
         else:
             raise ValueError(
-                f"column {name!r}: {shown(spelling)} is no sign of a difference flux; expected "
-                "one of t, true, 1 (positive) or f, false, 0, -1 (negative)."
+                f"object {first_object(ids, codes == code)}: {values.name} is {shown(spelling)}, "
+                "which is no sign of a difference flux; expected one of t, true, 1 (positive) or "
+                "f, false, 0, -1 (negative)."
             )
     return lookup[codes]

@@ -195,7 +195,8 @@ def pack_light_curves(
     columns, position = long.observations, long.position
     # Sorting six million rows takes seconds; most tables come sorted.
     step = np.diff(position)
-    if (step < 0).any() or ((np.diff(columns["time"]) < 0) & (step == 0)).any():
+    times = columns["time"]
+    if (step < 0).any() or ((times[1:] < times[:-1]) & (step == 0)).any():
         order = np.lexsort((columns["time"], position))
         position = position[order]
         columns = {name: values.take(order) for name, values in columns.items()}
@@ -283,13 +284,14 @@ def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedF
         - a list, or an object array of shape (n_objects,) or (n_objects, n_columns), of tables
           with these columns: DataFrames, structured arrays, mappings from names to arrays.
           Single values in a mapping, such as a redshift, become object columns; further columns
-          of a table, with one value per observation, are left out;
+          of a table, with one value per observation, are left out. A structured array of shape
+          (n_objects, n_observations) has one object per row;
         - a list of mappings ``{"g": {"t": ..., "y": ..., "e": ...}, "r": {...}}`` from bands to
           times, fluxes and errors. Other entries, such as a label, become object columns.
 
         Times are in days, fluxes in microjansky. An object may have no observations. Of an
-        object array with several columns, as bagging makes it, only the light curves are kept:
-        the names of the other columns are lost in it.
+        object array with several columns, as bagging makes it, only the light curves are kept,
+        which must be the first column: the names of the other columns are lost in it.
     bands : sequence of str or None, default=None
         The bands that may occur. None: any.
 

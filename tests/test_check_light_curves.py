@@ -36,8 +36,8 @@ def entries(X):
 def two_dimensional(tables, extra=0):
     array = np.empty((len(tables), 1 + extra), dtype=object)
     for k, table in enumerate(tables):
-        array[k, -1] = table
-        array[k, :-1] = 0.5
+        array[k, 0] = table
+        array[k, 1:] = 0.5
     return array
 
 
@@ -167,7 +167,11 @@ def test_plain_strings_serve_as_bands_and_codes_follow_the_order_asked_for():
         (make_table(), ValueError, "one row per observation; pack it with pack_light_curves"),
         ([{"time": [1.0], "band": ["g"], "flux": [1.0]}], ValueError, "field 'flux_err' is miss"),
         ([{"g": {"t": [1.0], "y": [1.0]}}], ValueError, "band 'g' lacks 'e'"),
-        ([{"g": {"t": [1.0], "y": [1.0, 2.0], "e": [1.0]}}], ValueError, "has 2 values for 1"),
+        (
+            [{"g": {"t": [1.0], "y": [1.0, 2.0], "e": [1.0]}}],
+            ValueError,
+            "y of band .g. has 2 values, t of",
+        ),
         ([{"mjd": [1.0], "filter": ["g"]}], ValueError, "entries 'mjd', 'filter'; expected"),
         (
             [{"time": [1.0], "band": [1], "flux": [1.0], "flux_err": [1.0]}],

@@ -1,4 +1,6 @@
+import hashlib
 import io
+import os
 import subprocess
 import sys
 from time import perf_counter
@@ -213,6 +215,20 @@ def test_fit_keeps_the_threshold(files, capsys, threshold):
     X, _ = sklearn_tde.load_light_curves("obs.csv", "obj.csv")
     called = model.predict_proba(X)[:, list(model.classes_).index("TDE")] >= used
     assert ((model.predict(X) == "TDE") == called).all()
+
+
+def test_a_model_to_share_ranks_as_the_one_for_joblib(files, capsys):
+    pytest.importorskip("skops")
+    tuned = ["--threshold", "tune", "--threshold-folds", "2", "--epochs", "1", "--n-jobs", "1"]
+    for name in ("m.joblib", "m.tde"):
+        assert main(["fit", "obs.csv", "--objects", "obj.csv", "--output", name, *tuned]) == 0
+    digest = hashlib.sha256((files / "m.tde").read_bytes()).hexdigest()
+    assert f"; SHA-256 {digest}\n" in capsys.readouterr().out
+    model = sklearn_tde.load_model("m.tde", sha256=digest)
+    assert model.best_threshold_ == joblib.load("m.joblib").best_threshold_
+    for name in ("m.joblib", "m.tde"):
+        assert main(["predict", name, "obs.csv", "--output", f"{name}.csv"]) == 0
+    assert (files / "m.tde.csv").read_bytes() == (files / "m.joblib.csv").read_bytes()
 
 
 def test_reference_recipe(files):
@@ -537,6 +553,39 @@ def test_missing_matplotlib_names_the_extra_before_anything_is_trained(files, ca
     assert "sklearn-tde[plot]" in message
     assert "--no-plots" in message
     assert not (files / "out").exists()
+
+
+def test_a_file_that_claims_to_be_safe_is_not_unpickled(files, capsys):
+    pytest.importorskip("skops")
+
+    class Harmful:
+        def __reduce__(self):
+            return os.system, ("touch canary",)
+
+    joblib.dump(Harmful(), "m.tde")
+    message = refused(capsys, ["predict", "m.tde", "obs.csv"])
+    assert "MODEL: 'm.tde' cannot be loaded: it is not a model file" in message
+    assert not (files / "canary").exists()
+    (files / "m.tde").rename(files / "m.joblib")
+    refused(capsys, ["predict", "m.joblib", "obs.csv"])
+    assert (files / "canary").exists()
+
+
+def test_the_ending_of_a_model_says_what_it_is(files, capsys, monkeypatch):
+    (files / "m.skops").write_bytes(b"")
+    for arguments in ([*FIT, "--output", "m.skops"], ["predict", "m.skops", "obs.csv"]):
+        assert "ends in .tde, one for joblib in .joblib" in refused(capsys, arguments)
+    monkeypatch.setitem(sys.modules, "skops", None)
+    message = refused(capsys, [*FIT, "--output", "m.tde"])
+    assert 'm.tde needs skops: pip install "sklearn-tde[share]"' in message
+
+
+def test_help_tells_which_models_to_trust(capsys):
+    for command in ("fit", "predict"):
+        main([command, "--help"])
+        text = " ".join(capsys.readouterr().out.split())
+        assert ".tde" in text
+        assert "joblib file, which can execute any code when it is loaded" in text
 
 
 def test_refused_input_leaves_an_existing_model_alone(files, capsys):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from nested_pandas import NestedFrame
 
+from sklearn_tde._photometry import cause, is_name, shown
 from sklearn_tde.light_curves import pack_light_curves
 
 __all__ = ["load_alerce_detections"]
@@ -133,17 +134,20 @@ def _parse(source: Any) -> Any:
         )
     text, where = source, "the string"
     if isinstance(source, Path) or not source.lstrip().startswith(("[", "{")):
-        path, where = Path(source), repr(str(source))
-        if not path.exists():
-            raise FileNotFoundError(f"source: there is no file {where}.")
+        path, where = Path(source), shown(str(source))
         try:
+            if not path.exists():
+                raise FileNotFoundError(f"source: there is no file {where}.")
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"source: {where} cannot be read: {error}") from error
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ValueError(f"source: {where} cannot be read: {cause(error)}") from error
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"source: {where} is no valid JSON: {error}") from error
+    # Numbers of thousands of digits are a ValueError too, lists of thousands of lists are not.
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"source: {where} is no valid JSON: {cause(error)}") from error
 
 
 def _light_curves(
@@ -174,6 +178,9 @@ def _named(
     for records in (detections, limits):
         if not isinstance(records, list) or not all(isinstance(one, Mapping) for one in records):
             raise ValueError("source: expected lists of records in detections and non_detections.")
+    for oid in [name, *(record.get("oid") for record in [*detections, *limits])]:
+        if not (oid is None or is_name(oid) or (isinstance(oid, int) and oid is not True)):
+            raise TypeError(f"source: an 'oid' is {shown(oid)}; expected the name of an object.")
     found = list(dict.fromkeys(record.get("oid") for record in detections))
     if name is not None:
         records = detections or limits
@@ -238,7 +245,9 @@ def _detection(record: Mapping[str, Any], name: str | None) -> dict[str, Any]:
 def _has_limit(record: Mapping[str, Any]) -> bool:
     limit = record.get("diffmaglim")
     if limit is not None and not isinstance(limit, Real):
-        raise ValueError(f"source: a non-detection has diffmaglim {limit!r}; expected a number.")
+        raise ValueError(
+            f"source: a non-detection has diffmaglim {shown(limit)}; expected a number."
+        )
     # Archives write -999 for a limit that is not known.
     return limit is not None and limit > 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import numpy as np
 import pandas as pd
 from nested_pandas import NestedFrame
 
+from sklearn_tde._flat import sequence_of_names
+from sklearn_tde._long_table import listed_objects, require_plain_columns
+from sklearn_tde._photometry import cause, factorized, shown
 from sklearn_tde.light_curves import pack_light_curves
 
 __all__ = ["load_light_curves"]
@@ -141,14 +145,19 @@ def load_light_curves(
         raise ValueError(f"missing_labels must be 'raise' or 'drop'; got {missing_labels!r}.")
     if unlisted not in ("raise", "drop"):
         raise ValueError(f"unlisted must be 'raise' or 'drop'; got {unlisted!r}.")
+    for argument, name in (("object_id", object_id), ("label", label)):
+        if not isinstance(name, str | None):
+            raise TypeError(f"{argument}: expected the name of a column; got {shown(name)}.")
+    observation_columns = sequence_of_names(observation_columns, "observation_columns")
+    if object_columns is not None:
+        object_columns = sequence_of_names(object_columns, "object_columns")
     table = _read_table(observations, "observations", object_id)
     if objects is not None:
         objects = _read_objects(objects, object_id)
-        _check_same_kind(table, objects, object_id)
-        if unlisted == "drop" and object_id in table.columns:
-            table = table[table[object_id].isin(objects.index)]
-    named = {object_id, time, band, flux, flux_err, mag, mag_err, limiting_mag, sign}
-    if label is not None and label not in named.union(observation_columns):
+        if object_id in table.columns:
+            table = _checked_against(table, objects, object_id, unlisted)
+    named = [object_id, time, band, flux, flux_err, mag, mag_err, limiting_mag, sign]
+    if label is not None and label not in [*named, *observation_columns]:
         _check_label_is_read(table, objects, label, object_columns)
     X = pack_light_curves(
         table,
@@ -173,27 +182,42 @@ def load_light_curves(
 
 def _read_table(source: Any, role: str, object_id: str) -> pd.DataFrame:
     """Return the table behind a path; a DataFrame is returned as it is."""
-    if isinstance(source, pd.DataFrame):
-        return source
+    if not isinstance(source, pd.DataFrame):
+        source = _read_file(source, role, object_id)
+    require_plain_columns(source, role)
+    return source
+
+
+def _read_file(source: Any, role: str, object_id: str) -> pd.DataFrame:
     if not isinstance(source, str | Path):
         raise TypeError(f"{role}: expected a path or a DataFrame; got {type(source).__name__}.")
     path = Path(source)
     name = path.name.lower()
     if not name.endswith(_CSV + _PARQUET):
         raise ValueError(
-            f"{role}: {str(path)!r} has no known ending; expected one of "
+            f"{role}: {shown(str(path))} has no known ending; expected one of "
             f"{', '.join(_CSV + _PARQUET)}."
         )
-    if not path.exists():
-        raise FileNotFoundError(f"{role}: there is no file {str(path)!r}.")
     kind = "CSV" if name.endswith(_CSV) else "Parquet"
     try:
-        if kind == "CSV":
-            return pd.read_csv(path, dtype={object_id: str})
-        return pd.read_parquet(path)
+        if not path.exists():
+            raise FileNotFoundError(f"{role}: there is no file {str(path)!r}.")
+        return _read_csv(path, object_id) if kind == "CSV" else pd.read_parquet(path)
+    except FileNotFoundError:
+        raise
     # The readers raise errors of many libraries; whichever it is, the file is at fault.
     except Exception as error:
-        raise ValueError(f"{role}: {str(path)!r} cannot be read as {kind}: {error}") from error
+        raise ValueError(
+            f"{role}: {shown(str(path))} cannot be read as {kind}: {cause(error)}"
+        ) from error
+
+
+def _read_csv(path: Path, object_id: str) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # Rows that are longer than the header would lose their last value, with a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        # In pieces, a column could get several types.
+        return pd.read_csv(path, dtype={object_id: str}, index_col=False, low_memory=False)
 
 
 def _read_objects(source: Any, object_id: str) -> pd.DataFrame:
@@ -204,8 +228,7 @@ def _read_objects(source: Any, object_id: str) -> pd.DataFrame:
             f"objects: column {object_id!r} is missing; it has the columns "
             f"{', '.join(map(str, table.columns)) or '(none)'}. Other names are given by argument."
         )
-    if object_id in table.columns:
-        table = table.set_index(object_id)
+    table = listed_objects(table, object_id)
     missing = table.index.isna()
     if missing.any():
         raise ValueError(
@@ -215,16 +238,23 @@ def _read_objects(source: Any, object_id: str) -> pd.DataFrame:
     return table
 
 
-def _check_same_kind(table: pd.DataFrame, objects: pd.DataFrame, object_id: str) -> None:
-    if object_id not in table.columns or not len(table) or not len(objects):
-        return
-    is_number = [_holds_numbers(ids) for ids in (table[object_id], objects.index)]
-    if is_number[0] != is_number[1]:
-        kinds = ["numbers" if number else "strings" for number in is_number]
-        raise TypeError(
-            f"{object_id}: the names of the objects are {kinds[0]} in the observations and "
-            f"{kinds[1]} in the objects table; expected the same in both (CSV files give strings)."
-        )
+def _checked_against(
+    table: pd.DataFrame, objects: pd.DataFrame, object_id: str, unlisted: str
+) -> pd.DataFrame:
+    """Return the observations, of listed objects alone if the others are to be dropped."""
+    ids = table[object_id]
+    if ids.dtype == object:
+        factorized(ids, f"observations: column {object_id!r}")
+    if len(ids) and len(objects):
+        is_number = [_holds_numbers(names) for names in (ids, objects.index)]
+        if is_number[0] != is_number[1]:
+            kinds = ["numbers" if number else "strings" for number in is_number]
+            raise TypeError(
+                f"{object_id}: the names of the objects are {kinds[0]} in the observations and "
+                f"{kinds[1]} in the objects table; expected the same in both (CSV files give "
+                "strings)."
+            )
+    return table[ids.isin(objects.index)] if unlisted == "drop" else table
 
 
 def _holds_numbers(ids: pd.Series | pd.Index) -> bool:
@@ -282,10 +312,12 @@ def _split_labels(
 
 
 def _as_labels(labels: pd.Series) -> np.ndarray:
-    """Labels as integers where they are whole numbers, else as objects."""
+    """Labels as booleans or integers where they are some, else as objects."""
     if isinstance(labels.dtype, pd.CategoricalDtype):
         labels = labels.astype(labels.dtype.categories.dtype)
     labels = labels.infer_objects()
+    if pd.api.types.is_bool_dtype(labels.dtype):
+        return labels.to_numpy(dtype=bool)
     if pd.api.types.is_integer_dtype(labels.dtype):
         # Never through floats, which merge neighbours above 2**53.
         return labels.to_numpy(dtype=getattr(labels.dtype, "numpy_dtype", labels.dtype))

@@ -4,7 +4,10 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import type_of_target
+
+from sklearn_tde._labels import as_objects
 
 _DEFAULT_POS_LABEL = "TDE"
 
@@ -49,6 +52,32 @@ def check_classifier(estimator) -> None:
         )
 
 
+def check_weighted(estimator, params) -> None:
+    """Check that no sampler comes between sample weights and the objects they belong to.
+
+    A sampler that keeps the number of objects and changes their order would give them to others,
+    which the classifier after it cannot notice.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator.
+
+    params : dict or None
+        What its `fit` is given besides.
+    """
+    weights = [name for name in params or () if name.rpartition("__")[2] == "sample_weight"]
+    if not weights or not isinstance(estimator, Pipeline):
+        return
+    for name, step in estimator.steps[:-1]:
+        if hasattr(step, "fit_resample"):
+            raise ValueError(
+                f"params: {weights[0]!r} cannot follow the objects through the sampler "
+                f"{name!r}, which changes them but not their weights; leave one of the two out "
+                "(class_weight needs neither)."
+            )
+
+
 def object_names(X) -> np.ndarray:
     """Name each object: by the index of X where there is one, by position otherwise.
 
@@ -65,8 +94,10 @@ def object_names(X) -> np.ndarray:
     index = getattr(X, "index", None)
     if isinstance(index, pd.Index):
         return index.to_numpy()
-    n_objects = X.shape[0] if hasattr(X, "shape") else len(X)
-    return np.arange(n_objects)
+    shape = X.shape if hasattr(X, "shape") else [len(X)] if hasattr(X, "__len__") else ()
+    if not shape:
+        raise TypeError(f"X must hold one entry per object, got {type(X).__name__}.")
+    return np.arange(shape[0])
 
 
 def describe_objects(names: np.ndarray, positions) -> str:
@@ -111,10 +142,11 @@ def check_per_object(values, parameter: str, names: np.ndarray) -> np.ndarray:
     values : ndarray of shape (n_objects,)
         The values as a plain array of strings, integers, floats or booleans.
     """
-    if np.ndim(values) != 1:
+    n_dimensions = as_objects(values, parameter).ndim
+    if n_dimensions != 1:
         raise ValueError(
             f"{parameter} must be one-dimensional, one value per object, "
-            f"got {np.ndim(values)} dimensions."
+            f"got {n_dimensions} dimensions."
         )
     if len(values) != len(names):
         raise ValueError(

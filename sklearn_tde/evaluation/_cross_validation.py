@@ -16,6 +16,7 @@ from ._checks import (
     check_labels,
     check_per_object,
     check_pos_label,
+    check_weighted,
     object_names,
 )
 from ._folds import fit_and_predict, plan_folds, seed_estimator
@@ -120,7 +121,7 @@ def cross_validation_report(
     params : dict, default=None
         Passed to `fit`, as in :func:`sklearn.model_selection.cross_validate`: values with one
         entry per object are cut to the training set. Together with a `threshold` this needs
-        scikit-learn's metadata routing.
+        scikit-learn's metadata routing. Weights do not change the scores.
 
     n_bootstrap : int, default=2000
         Number of bootstrap draws of objects, stratified by class.
@@ -161,7 +162,8 @@ def cross_validation_report(
         If labels or groups are missing or of another length than `X`, if there is a single class,
         if a class has fewer objects than there are folds, if `pos_label` is not a class or cannot
         be guessed, if a threshold is asked for more than two classes, if `cv` scores what it
-        trains on, or if the estimator predicts anything but probabilities.
+        trains on, if `params` has sample weights and the estimator a sampler, or if the estimator
+        predicts anything but probabilities.
 
     Warns
     -----
@@ -228,6 +230,7 @@ def cross_validation_report(
     Brier score           0.031  0.020 to 0.043    0.031 +- 0.010
     """
     check_classifier(estimator)
+    check_weighted(estimator, params)
     names = object_names(X)
     y = check_labels(y, names)
     if groups is not None:

@@ -173,7 +173,7 @@ def _check_coverage(folds, y, names, pos_label):
 
 
 def _warn_about_shared_names(folds, names):
-    codes, unique = pd.factorize(names)
+    codes, unique = pd.factorize(names, use_na_sentinel=False)
     if len(unique) == len(names):
         return
     for fold in folds:

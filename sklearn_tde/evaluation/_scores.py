@@ -114,17 +114,49 @@ class ScoredSample:
             "brier_score": squared / weights.sum(axis=1),
         }
 
-    def _ranking_scores(self, weights):
+    def recall_at_precision(
+        self, min_precision: float, weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Highest recall that a threshold reaches at a given precision or a better one.
+
+        Parameters
+        ----------
+        min_precision : float
+            The precision.
+
+        weights : ndarray of shape (n_draws, n_objects), default=None
+            How often each object counts; None counts each object once.
+
+        Returns
+        -------
+        recall : ndarray of shape (n_draws,)
+            0 where no threshold is that precise, NaN where no positive carries weight.
+        """
+        if weights is None:
+            weights = np.ones((1, len(self._order)))
+        positive, _, precision = self._operating_points(weights)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            recall = positive / positive[:, -1:]
+        # Sums of weights round: 3 of 4 must count as 0.75.
+        precise = precision >= min_precision - 1e-12
+        return np.where(precise | np.isnan(recall), recall, 0.0).max(axis=1)
+
+    def _operating_points(self, weights):
+        """Positives and objects above each threshold, highest first, and the precision there."""
         weights = weights[:, self._order]
         positive = np.cumsum(weights * self._sorted_positive, axis=1)[:, self._ends]
         everything = np.cumsum(weights, axis=1)[:, self._ends]
+        precision = np.divide(
+            positive, everything, out=np.zeros_like(positive), where=everything > 0
+        )
+        return positive, everything, precision
+
+    def _ranking_scores(self, weights):
+        positive, everything, precision = self._operating_points(weights)
         negative = everything - positive
         new_positive = np.diff(positive, axis=1, prepend=0)
         new_negative = np.diff(negative, axis=1, prepend=0)
         n_positive, n_negative = positive[:, -1], negative[:, -1]
-        precision = np.divide(
-            positive, everything, out=np.zeros_like(positive), where=everything > 0
-        )
         # A positive above a negative counts one, level with it one half (Mann-Whitney).
         won = new_negative * (positive - new_positive / 2)
         return {

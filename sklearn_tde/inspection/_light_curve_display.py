@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from sklearn_tde._photometry import MICROJANSKY_ZERO_POINT
-from sklearn_tde.inspection._plotting import band_styles, import_pyplot, legend_above, split_axes
+from sklearn_tde._photometry import MICROJANSKY_ZERO_POINT, shown
+from sklearn_tde.inspection._plotting import axes_to_draw_in, band_styles, legend_above, split_axes
 from sklearn_tde.light_curves import check_light_curves, flatten_light_curves
 from sklearn_tde.preprocessing import LightCurveGridder
 from sklearn_tde.preprocessing._start import start_times
@@ -146,6 +148,8 @@ class LightCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        if not isinstance(gridder, LightCurveGridder | None):
+            raise TypeError(f"gridder: expected a LightCurveGridder; got {shown(gridder)}.")
         X = check_light_curves(X)
         X = X.iloc[[_find(X.index, object_id, position)]]
         flat = flatten_light_curves(X)
@@ -212,17 +216,17 @@ class LightCurveDisplay:
         pointing down is an upper limit, `detection_snr` times the error: in fluxes for a row
         that was entered as a limit (its flux is 0), in magnitudes for all that is no detection.
         """
+        if not isinstance(self.probability, Real | None):
+            raise TypeError(f"probability: expected a number; got {shown(self.probability)}.")
         for argument, value, known in (
             ("time", time, ("relative", "absolute")),
             ("brightness", brightness, ("flux", "magnitude")),
         ):
             if value not in known:
                 raise ValueError(f"{argument} must be {known[0]!r} or {known[1]!r}; got {value!r}.")
-        plt = import_pyplot("LightCurveDisplay")
         n_bands = 0 if self.features is None else len(self._features_of("mask_"))
-        if ax is None:
-            height = 3.6 if self.features is None else 5.4 + 0.15 * n_bands
-            ax = plt.figure(figsize=(7.0, height), layout="constrained").add_subplot()
+        height = 3.6 if self.features is None else 5.4 + 0.15 * n_bands
+        ax = axes_to_draw_in(ax, "LightCurveDisplay", (7.0, height))
         panels = [ax]
         if self.features is not None:
             heights = [3.0, 2.0, 0.15 * (n_bands + 1)]
@@ -397,10 +401,12 @@ def _find(index: pd.Index, object_id: Any, position: int | None) -> int:
             "None."
         )
     if object_id is not None:
-        found = np.flatnonzero(index == object_id)
+        if not isinstance(object_id, Hashable):
+            raise TypeError(f"object_id: expected the name of one object; got {shown(object_id)}.")
+        found = np.flatnonzero([bool(name == object_id) for name in index])
         if len(found) != 1:
             times = "not in X" if not len(found) else f"the name of {len(found)} rows of X"
-            raise ValueError(f"object_id={object_id!r} is {times}; expected the name of one.")
+            raise ValueError(f"object_id={shown(object_id)} is {times}; expected the name of one.")
         return int(found[0])
     if position is None:
         if len(index) != 1:
@@ -408,6 +414,8 @@ def _find(index: pd.Index, object_id: Any, position: int | None) -> int:
                 f"X has {len(index)} objects; name the one to draw with object_id or position."
             )
         return 0
+    if not isinstance(position, Integral) or isinstance(position, bool):
+        raise TypeError(f"position: expected an integer; got {shown(position)}.")
     if not -len(index) <= position < len(index):
         raise ValueError(f"position={position!r} is beyond the {len(index)} objects of X.")
     return int(position)

@@ -32,6 +32,16 @@ def import_pyplot(caller: str) -> Any:
     return plt
 
 
+def axes_to_draw_in(ax: Any, caller: str, figsize: tuple[float, float]) -> Any:
+    """Return the axes that were given, or those of a new figure."""
+    plt = import_pyplot(caller)
+    if ax is None:
+        return plt.figure(figsize=figsize, layout="constrained").add_subplot()
+    if not isinstance(ax, plt.Axes):
+        raise TypeError(f"ax: expected Axes of matplotlib; got {type(ax).__name__}.")
+    return ax
+
+
 def band_styles(bands: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return the colour and the marker of every band."""
     others = cycle(_OTHER_BANDS)

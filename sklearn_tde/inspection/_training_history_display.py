@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from sklearn_tde.inspection._plotting import class_colors, import_pyplot, legend_above, split_axes
+from sklearn_tde.inspection._plotting import axes_to_draw_in, class_colors, legend_above, split_axes
 
 #: Where the estimators of scikit-learn and imbalanced-learn keep what they fitted.
 _FITTED_PARTS = (
@@ -185,12 +185,10 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot("TrainingHistoryDisplay")
+        ax = axes_to_draw_in(ax, "TrainingHistoryDisplay", (9.0, 3.6))
         from matplotlib.lines import Line2D
         from matplotlib.ticker import MaxNLocator
 
-        if ax is None:
-            ax = plt.figure(figsize=(9.0, 3.6), layout="constrained").add_subplot()
         loss_ax, recall_ax = split_axes(ax, 1, 2, "TrainingHistoryDisplay")
         has_valid = any("valid_loss" in epoch for history in self.histories for epoch in history)
         parts = {"train": "-", "valid": _DASHED} if has_valid else {"train": "-"}

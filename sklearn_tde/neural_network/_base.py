@@ -6,15 +6,12 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_array,
     check_consistent_length,
     check_is_fitted,
@@ -23,13 +20,20 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_tde import __version__
-from sklearn_tde.neural_network._sequences import Batches, Sequences
+from sklearn_tde._labels import plain_labels, refuse_missing_labels
+from sklearn_tde.neural_network._held_out import split_held_out
+from sklearn_tde.neural_network._per_object import check_groups, check_weights
+from sklearn_tde.neural_network._prediction import predicted_logits
+from sklearn_tde.neural_network._sequences import Sequences
 from sklearn_tde.neural_network._training import (
+    check_saved_weights,
     class_weights,
     get_weights,
     make_net,
     one_thread,
     plain_history,
+    rank_classes,
+    reorder_outputs,
     resolve_device,
     seeded,
     set_weights,
@@ -37,8 +41,6 @@ from sklearn_tde.neural_network._training import (
     train,
 )
 
-#: Objects predicted at a time; larger batches are slower on a CPU.
-_PREDICTION_BATCH = 128
 #: Parameters that a trained network cannot change any more.
 _KEPT_PARAMS = ("hidden_dim", "num_layers", "bidirectional", "n_masks", "steps", "standardize")
 
@@ -49,8 +51,17 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
     A subclass has the parameters, all in its `__init__`.
     """
 
+    # As for scikit-learn's splitters: groups that are routed at all are meant to be kept together.
+    __metadata_request__fit = {"groups": True}
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+    def fit(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -58,10 +69,14 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n_objects, n_steps, n_features) or (n_objects, n_steps)
             Features, the masks last. A 2-D X is one channel.
         y : array-like of shape (n_objects,)
-            Class labels, strings or integers, two classes or more.
+            Class labels, two classes or more: strings, integers or booleans, in any container.
         sample_weight : array-like of shape (n_objects,) or None, default=None
-            Weights of the objects in the loss, multiplied with those of the classes and scaled
-            to a mean of 1.
+            Weights of the objects in the loss, multiplied with those of the classes; only their
+            ratios matter. An object of weight 0 is left out of the training, its label is not.
+        groups : array-like of shape (n_objects,) or None, default=None
+            Relatives, such as copies of one object: `early_stopping` keeps each group on one side
+            of its split. Without it they are not looked at. Metadata routing passes them on
+            unless ``set_fit_request(groups=False)`` was called.
 
         Returns
         -------
@@ -72,7 +87,8 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If X or y is not valid, `y` has fewer than two classes, a mask is neither 0 nor 1,
-            or the length of `sample_weight` is not that of X.
+            `sample_weight` or `groups` has another length than X, only one class has weight, or
+            `early_stopping` finds no part to set aside.
         """
         going_on = self.warm_start and hasattr(self, "net_")
         X, y = self._checked_training_data(X, y, reset=not going_on)
@@ -83,35 +99,47 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
             )
         if going_on:
             self._check_warm_start(classes)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        weight = weight * (len(weight) / weight.sum())
+        weight = check_weights(sample_weight, X, codes, classes)
+        groups = check_groups(groups, len(X)) if self.early_stopping else None
+        kept = weight > 0
+        if not kept.all():
+            X, codes, weight = X[kept], codes[kept], weight[kept]
+            groups = None if groups is None else groups[kept]
+        order = rank_classes(codes, weight, len(classes))
         weight = weight * class_weights(self.class_weight, classes, codes, weight)[codes]
         if not going_on:
             # A training that fails must not leave an older network under new labels.
             vars(self).pop("net_", None)
         self.classes_ = classes
-        self._train(X, codes, weight, going_on)
+        self.class_count_ = np.bincount(codes, minlength=len(classes))
+        self._train(X, np.argsort(order)[codes], weight, groups, order, going_on)
         return self
 
-    def _train(self, X: np.ndarray, codes: np.ndarray, weight: np.ndarray, going_on: bool) -> None:
+    def _train(
+        self,
+        X: np.ndarray,
+        ranks: np.ndarray,
+        weight: np.ndarray,
+        groups: np.ndarray | None,
+        order: np.ndarray,
+        going_on: bool,
+    ) -> None:
+        """Train on objects of the classes ``order[ranks]``; the net has that order meanwhile."""
         random_state = check_random_state(self.random_state)
         rows, valid = np.arange(len(X)), None
         # What prediction and a saved model need, whatever `set_params` does later.
         self._fitted_params = {name: getattr(self, name) for name in _KEPT_PARAMS}
         if self.early_stopping:
-            rows, held_out = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                stratify=codes,
-                random_state=random_state.randint(2**31 - 1),
-            )
-            valid = self._sequences(X[held_out], codes[held_out], weight[held_out])
-        training = self._sequences(X[rows], codes[rows], weight[rows])
+            split_seed = random_state.randint(2**31 - 1)
+            rows, held_out = split_held_out(ranks, groups, self.validation_fraction, split_seed)
+            valid = self._sequences(X[held_out], ranks[held_out], weight[held_out])
+        training = self._sequences(X[rows], ranks[rows], weight[rows])
         seed = random_state.randint(2**31 - 1)
         net = make_net(
             self.get_params(deep=False),
             n_features=X.shape[2],
-            n_classes=len(self.classes_),
+            n_classes=len(order),
+            class_order=order,
             n_updates=self.max_epochs * -(-len(training) // self.batch_size),
             valid=valid,
             random_state=random_state,
@@ -121,9 +149,11 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
             net.initialize()
             if going_on:
                 set_weights(net, get_weights(self.net_))
+                reorder_outputs(net, order)
             elif self.standardize:
                 net.module_.standardize(*standardization(training, self._n_masks()))
             train(net, training)
+        reorder_outputs(net, np.argsort(order))
         earlier = self.history_ if going_on else []
         self.net_ = net
         self.history_ = earlier + plain_history(net, len(earlier))
@@ -167,11 +197,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._checked_data(X)
-        sequences = self._sequences(X)
-        logits = np.empty((len(X), 1 if len(self.classes_) == 2 else len(self.classes_)))
-        with one_thread():
-            for rows in Batches(sequences, _PREDICTION_BATCH).rows():
-                logits[rows] = self.net_.evaluation_step(sequences.batch(rows)).cpu().numpy()
+        logits = predicted_logits(self.net_, self._sequences(X))
         bad = ~np.isfinite(logits).all(axis=1)
         if bad.any():
             raise ValueError(
@@ -203,8 +229,8 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         logits = self.decision_function(X)
         if logits.ndim == 2:
             return softmax(logits, axis=1)
-        positive = expit(logits)
-        return np.column_stack([1.0 - positive, positive])
+        # Neither from the other: the smaller one would lose its digits.
+        return np.column_stack([expit(-logits), expit(logits)])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the most probable class.
@@ -233,7 +259,8 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
     def _checked_training_data(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return X as (n_objects, n_steps, n_features) and y, both valid; note the features."""
         self._refuse_light_curves(X)
-        _refuse_missing_labels(y)
+        refuse_missing_labels(y)
+        y = plain_labels(y)
         if not reset:
             X = self._checked_data(X)
             y = column_or_1d(y, warn=True)
@@ -340,9 +367,14 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
                 stacklevel=2,
             )
         if weights is not None:
+            fitted = {name: self._fitted_params[name] for name in _KEPT_PARAMS}
+            params = {**self.get_params(deep=False), **fitted}
+            n_features = self.n_features_in_ if self._is_sequence else 1
+            with seeded(0, "cpu"):
+                check_saved_weights(weights, params, n_features, len(self.classes_))
             net = make_net(
-                {**self.get_params(deep=False), **self._fitted_params},
-                n_features=self.n_features_in_ if self._is_sequence else 1,
+                params,
+                n_features=n_features,
                 n_classes=len(self.classes_),
                 device=resolve_device(self.device, replace_missing=True),
             )
@@ -356,15 +388,3 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _refuse_missing_labels(y: Any) -> None:
-    """Name the first object without a label."""
-    labels = np.asarray(y, dtype=object)
-    if labels.ndim == 1:
-        missing = pd.isna(labels)
-        if missing.any():
-            raise ValueError(
-                f"y: the label of {int(missing.sum())} of {len(labels)} objects is missing, the "
-                f"first at position {int(np.flatnonzero(missing)[0])}; expected a class for each."
-            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
@@ -15,10 +16,16 @@ class ClassRecall(Callback):
 
     The history gains ``train_recall`` and, with early stopping, ``valid_recall``: a list in the
     order of the classes. Training outputs are those with dropout, before each update.
+
+    Parameters
+    ----------
+    class_order : ndarray of shape (n_classes,)
+        The class that each output of the net stands for.
     """
 
-    def __init__(self, n_classes: int) -> None:
-        self.n_classes = n_classes
+    def __init__(self, class_order: np.ndarray) -> None:
+        self.class_order = class_order
+        self.n_classes = len(class_order)
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget the last epoch."""
@@ -45,7 +52,7 @@ class ClassRecall(Callback):
         for training, name in ((True, "train_recall"), (False, "valid_recall")):
             if self.members_[training].sum() > 0:
                 recall = self.hits_[training] / self.members_[training]
-                net.history.record(name, recall.tolist())
+                net.history.record(name, recall[np.argsort(self.class_order)].tolist())
 
 
 class FiniteLoss(Callback):

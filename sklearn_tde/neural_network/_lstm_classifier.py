@@ -47,8 +47,8 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         Probability that an update sees an object only up to a step drawn at random.
     class_weight : "balanced", dict or None, default="balanced"
         Weights of the classes in the loss, as a mapping from the labels in `y`. "balanced", for
-        two classes: 1 for ``classes_[0]`` and the ratio of the numbers of objects
-        ``n_0 / n_1`` for ``classes_[1]``; for more: inversely proportional to the number of
+        two classes: 1 for the more frequent one and the ratio of the numbers of objects for the
+        rarer one, whatever they are called; for more: inversely proportional to the number of
         objects, 1 on average. The numbers are those given to `fit`; an object of weight 2 counts
         as two.
     max_epochs : int, default=40
@@ -65,9 +65,11 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         Largest norm of the gradient. None: no limit.
     early_stopping : bool, default=False
         Whether to set aside a stratified part of the training data, stop when its loss no longer
-        improves and keep the best weights. It costs positives: meant for large samples.
+        improves and keep the best weights. It costs positives: meant for large samples. Copies of
+        one object must not be on both sides: give `fit` the `groups`.
     validation_fraction : float, default=0.15
-        Fraction set aside with `early_stopping`.
+        Fraction set aside with `early_stopping`. Of `groups` it is one of the equal parts that
+        come nearest to it, 1/7 for 0.15.
     n_iter_no_change : int, default=10
         Epochs without improvement before `early_stopping` stops.
     warm_start : bool, default=False
@@ -75,7 +77,9 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
     device : str, default="auto"
         Where to compute, such as "cpu" or "cuda". "auto": "cuda" where there is one.
     callbacks : list of skorch callbacks or None, default=None
-        Called while training, after the estimator's own. Copies are used.
+        Called while training, after the estimator's own. Copies are used. Until training ends,
+        class codes and outputs of the net are in the order from the most to the least frequent
+        class.
     random_state : int, RandomState instance or None, default=None
         Determines weights, order of the objects, dropout and the part set aside. The global
         generator of torch is left alone.
@@ -86,6 +90,8 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted. Binary: the logit belongs to ``classes_[1]``.
+    class_count_ : ndarray of shape (n_classes,), dtype int64
+        Number of objects of each class in the last `fit`, without those of weight 0.
     n_features_in_ : int
         Number of channels of a 3-D X, of columns of a 2-D X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -109,7 +115,8 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
     and threads that wait for each other on a busy machine cost far more than they gain. Folds and
     candidates run side by side with the `n_jobs` of scikit-learn's tools.
 
-    Two fits with the same data and an integer `random_state` give the same bits. An object
+    Two fits with the same data and an integer `random_state` give the same bits, and so do two
+    classes under other names; more classes under other names agree within rounding. An object
     without any observed step gets the probability of an empty curve.
 
     Class weights and oversampling shift the probabilities towards the rare class; tune the

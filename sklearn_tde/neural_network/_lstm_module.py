@@ -59,7 +59,11 @@ class LSTMNetwork(nn.Module):
         self.gain.copy_(gain)
 
     def forward(
-        self, steps: torch.Tensor, seen: torch.Tensor, lengths: torch.Tensor
+        self,
+        steps: torch.Tensor,
+        seen: torch.Tensor,
+        lengths: torch.Tensor,
+        precise: bool = False,
     ) -> torch.Tensor:
         """Return the logits of a batch.
 
@@ -71,6 +75,9 @@ class LSTMNetwork(nn.Module):
             Steps to average.
         lengths : Tensor of shape (n_objects,)
             Steps of each object before the padding.
+        precise : bool, default=False
+            Whether the mean and the head are computed in float64: what rounding the number of
+            steps and of objects would otherwise change there is out of sight.
 
         Returns
         -------
@@ -88,8 +95,16 @@ class LSTMNetwork(nn.Module):
                 outputs.append(_reorder(backwards, mirror))
             hidden = torch.cat(outputs, dim=2)
         weight = seen.unsqueeze(2).to(hidden.dtype)
-        pooled = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)
-        return self.head(pooled)
+        dtype = torch.float64 if precise else hidden.dtype
+        pooled = (hidden * weight).sum(dim=1, dtype=dtype) / weight.sum(dim=1).clamp(min=1.0)
+        if not precise:
+            return self.head(pooled)
+        for layer in self.head:
+            if isinstance(layer, nn.Linear):
+                pooled = nn.functional.linear(pooled, layer.weight.double(), layer.bias.double())
+            else:
+                pooled = layer(pooled)
+        return pooled
 
 
 def _mirrored_steps(lengths: torch.Tensor, n_steps: int) -> torch.Tensor:

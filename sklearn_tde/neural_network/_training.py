@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,15 @@ from sklearn_tde.neural_network._callbacks import ClassRecall, FiniteLoss, Progr
 from sklearn_tde.neural_network._lstm_module import LSTMNetwork, WeightedLoss
 from sklearn_tde.neural_network._sequences import Batches, Sequences
 
+# Threads of one process share torch's generator: whoever has seeded it uses it alone.
+_GENERATOR = RLock()
+
 
 @contextmanager
 def seeded(seed: int, device: str) -> Iterator[None]:
     """Seed torch for a while and give its generators back as they were."""
     cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with _GENERATOR, torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         yield
 
@@ -103,10 +107,11 @@ def class_weights(
     """Return the weight of every class, shape (n_classes,)."""
     if class_weight == "balanced":
         members = np.bincount(codes, sample_weight, len(classes))
+        if len(classes) == 2:
+            # As the reference's pos_weight, whichever of the two is the rarer one.
+            return np.divide(members.max(), members, out=np.ones(2), where=members > 0)
         # A class whose objects all weigh nothing has no say in the loss anyway.
         members = np.where(members > 0, members, np.inf)
-        if len(classes) == 2:
-            return np.array([1.0, members[0] / members[1] if np.isfinite(members[0]) else 1.0])
         return sample_weight.sum() / (len(classes) * members)
     weights = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     bad = ~(np.isfinite(weights) & (weights >= 0))
@@ -116,6 +121,31 @@ def class_weights(
             f"{weights[bad].tolist()[0]}; expected a finite number of 0 or more."
         )
     return weights
+
+
+def rank_classes(codes: np.ndarray, sample_weight: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the class that each output of a net stands for while it trains.
+
+    From the most to the least frequent, equals by their first appearance: the alphabet has no say.
+    """
+    members = np.bincount(codes, sample_weight, n_classes)
+    first = np.full(n_classes, len(codes))
+    np.minimum.at(first, codes, np.arange(len(codes)))
+    return np.lexsort((first, -members))
+
+
+def reorder_outputs(net: NeuralNet, order: np.ndarray) -> None:
+    """Make output k of an initialised net what was its output ``order[k]``.
+
+    The one logit of two classes is that of the second: turned around it changes its sign.
+    """
+    last = net.module_.head[-1]
+    with torch.no_grad():
+        for values in (last.weight, last.bias):
+            if last.out_features > 1:
+                values.copy_(values[torch.from_numpy(order).to(values.device)])
+            elif order[0] == 1:
+                values.neg_()
 
 
 def standardization(training: Sequences, n_masks: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -135,14 +165,16 @@ def make_net(
     *,
     n_features: int,
     n_classes: int,
+    class_order: np.ndarray | None = None,
     n_updates: int = 1,
     valid: Sequences | None = None,
     random_state: np.random.RandomState | None = None,
     device: str = "cpu",
 ) -> NeuralNet:
     """Build the skorch net of an estimator's parameters; it is not initialised."""
+    class_order = np.arange(n_classes) if class_order is None else class_order
     callbacks: list[Any] = [
-        ("class_recall", ClassRecall(n_classes)),
+        ("class_recall", ClassRecall(class_order)),
         ("finite_loss", FiniteLoss()),
     ]
     if params["gradient_clip"] is not None:
@@ -204,6 +236,30 @@ def set_weights(net: NeuralNet, weights: Mapping[str, np.ndarray]) -> None:
     net.module_.load_state_dict(
         {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     )
+
+
+def check_saved_weights(
+    weights: Mapping[str, np.ndarray], params: Mapping[str, Any], n_features: int, n_classes: int
+) -> None:
+    """Refuse weights of another network before it is built: a file could ask for any size."""
+    found = {name: np.shape(value) for name, value in weights.items()}
+    expected = {}
+    if params["num_layers"] <= len(found):
+        # On this device a network has shapes and takes no memory.
+        with torch.device("meta"):
+            network = LSTMNetwork(
+                n_features,
+                1 if n_classes == 2 else n_classes,
+                hidden_dim=params["hidden_dim"],
+                num_layers=params["num_layers"],
+                bidirectional=params["bidirectional"],
+            )
+        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    if found != expected:
+        raise ValueError(
+            f"the saved weights are not those of hidden_dim={params['hidden_dim']!r}, "
+            f"num_layers={params['num_layers']!r}, {n_features} features and {n_classes} classes."
+        )
 
 
 def plain_history(net: NeuralNet, n_earlier: int) -> list[dict[str, Any]]:

@@ -15,9 +15,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_tde._containers import as_nested_frame
+from sklearn_tde._photometry import shown
 from sklearn_tde.light_curves import FlatLightCurves, check_light_curves, flatten_light_curves
+from sklearn_tde.preprocessing._context import context_values
 from sklearn_tde.preprocessing._interpolation import grid_curves
-from sklearn_tde.preprocessing._start import start_times
+from sklearn_tde.preprocessing._start import EDGE, start_times
 
 #: Objects gridded at a time: their working arrays stay in the processor's cache.
 _CHUNK = 512
@@ -97,7 +99,8 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
     quarter of a day.
 
     The result does not depend on the zero point of time or on the order of rows, and with a
-    scale nor on the unit of flux.
+    scale nor on the unit of flux, but for rounding. An observation within a millionth of a day
+    of an edge counts as on it, so that rounded times stay at their steps.
 
     References
     ----------
@@ -222,7 +225,7 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         """
         self._check_parameters()
         X = check_light_curves(X, bands=self.bands)
-        self._context_values(X)
+        context_values(X, self.context)
         self.grid_ = self._make_grid()
         return self
 
@@ -254,7 +257,7 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             start_times(flat, self.start, self.detection_snr), flat.n_observations
         )
         keep = self._inside(flat, since)
-        n_bands, context = len(self.bands), self._context_values(X)
+        n_bands, context = len(self.bands), context_values(X, self.context)
         n_features = len(self.get_feature_names_out())
         out = np.zeros((flat.n_objects, len(self.grid_), n_features), np.float32)
         out[:, :, 0] = self.grid_ / self.duration
@@ -279,7 +282,19 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
                 colors=self.colors,
                 gap_inflation=self.gap_inflation,
             )
+            self._refuse_infinite(out[begin:end], flat.index[begin:end])
         return out
+
+    def _refuse_infinite(self, grid: np.ndarray, index: pd.Index) -> None:
+        """Refuse values on the grid that are too large for its type."""
+        bad = ~np.isfinite(grid)
+        if bad.any():
+            position, _, feature = np.argwhere(bad)[0]
+            raise ValueError(
+                f"object {shown(index[position])}: {self.get_feature_names_out()[feature]} is "
+                f"too large for {grid.dtype} on the grid; expected fluxes and errors of fewer "
+                "orders of magnitude."
+            )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the features of a step.
@@ -300,6 +315,34 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         pairs = pairwise(self.bands) if self.colors else ()
         colors = [f"color_{blue}_{red}" for blue, red in pairs]
         return np.array(["time", *fluxes, *colors, *errors, *self.context, *masks], dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> LightCurveGridder:
+        """Refuse tables as the output, which has three axes.
+
+        Nor does ``sklearn.set_config(transform_output="pandas")`` change it.
+
+        Parameters
+        ----------
+        transform : {"default"} or None, default=None
+            "default" and None leave the output what it is, an array.
+
+        Returns
+        -------
+        self : LightCurveGridder
+            The gridder, unchanged.
+
+        Raises
+        ------
+        ValueError
+            If `transform` is anything else, such as "pandas" or "polars".
+        """
+        if transform not in ("default", None):
+            raise ValueError(
+                f"set_output(transform={transform!r}): the output of {type(self).__name__} is an "
+                "array of shape (n_objects, n_steps, n_features), which no table can hold; "
+                "expected 'default'. In a pipeline, set the output of the other steps one by one."
+            )
+        return self
 
     def _check_parameters(self) -> None:
         if self.cadence is not None and self.n_steps is not None:
@@ -339,44 +382,23 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         # A step reaches half way to the next one, the first and the last one to both sides.
         reach = (self.grid_[1] - self.grid_[0]) / 2 if self.mask == "observed" else 0.0
         keep = np.ones(len(since), dtype=bool)
+        # Half way after the last step an observation would be at the next one.
+        last = self.grid_[-1] + (reach - EDGE if reach else EDGE)
         for name, outside in (
-            ("before_start", since < self.grid_[0] - reach),
-            ("after_end", since >= self.grid_[-1] + reach if reach else since > self.grid_[-1]),
+            ("before_start", since < self.grid_[0] - reach - EDGE),
+            ("after_end", since >= last if reach else since > last),
         ):
             policy = getattr(self, name)
             if policy == "raise" and outside.any():
                 row = int(np.flatnonzero(outside)[0])
+                owner = shown(flat.index[flat.object_position[row]])
                 raise ValueError(
-                    f"object {flat.index[flat.object_position[row]]!r}: time is {since[row]:.2f} "
-                    f"days after t = 0; expected {self.grid_[0]:g} to {self.grid_[-1]:g} days, "
-                    f"or another {name} than 'raise'."
+                    f"object {owner}: time is {since[row]:.2f} days after t = 0; expected "
+                    f"{self.grid_[0]:g} to {self.grid_[-1]:g} days, or another {name} than 'raise'."
                 )
             if policy == "ignore":
                 keep &= ~outside
         return keep
-
-    def _context_values(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the object-level columns, shape (n_objects, n_context)."""
-        values = np.empty((len(X), len(self.context)))
-        for k, name in enumerate(self.context):
-            if name not in X.columns:
-                raise ValueError(
-                    f"X: the context column {name!r} is missing; it has the columns "
-                    f"{', '.join(map(repr, X.columns))}."
-                )
-            if not pd.api.types.is_numeric_dtype(X[name].dtype):
-                raise TypeError(
-                    f"X: the context column {name!r} is {X[name].dtype}; expected numbers."
-                )
-            values[:, k] = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
-            # The features are float32.
-            bad = ~(np.abs(values[:, k]) <= np.finfo(np.float32).max)
-            if bad.any():
-                raise ValueError(
-                    f"object {X.index[bad][0]!r}: {name} is {values[bad, k][0]}; expected a "
-                    "finite number."
-                )
-        return values
 
     def __sklearn_tags__(self) -> Tags:
         """Return the tags: light curves in, nothing learned from them."""
@@ -385,4 +407,6 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         tags.input_tags.three_d_array = False
         tags.requires_fit = True
         tags.no_validation = True
+        # float32 whatever comes in.
+        tags.transformer_tags.preserves_dtype = []
         return tags

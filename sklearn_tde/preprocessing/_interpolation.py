@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_tde.preprocessing._start import EDGE
 
+
+# The gridder refuses what float32 cannot hold, with the name of the object.
+@np.errstate(over="ignore")
 def grid_curves(
     out: np.ndarray,
     position: np.ndarray,
@@ -54,7 +58,7 @@ def grid_curves(
         begin, end = np.full(n_curves, np.inf), np.full(n_curves, -np.inf)
         begin[filled] = x[first[filled]]
         end[filled] = x[first[filled] + counts[filled] - 1]
-        seen = (grid >= begin[:, None]) & (grid <= end[:, None])
+        seen = (grid >= begin[:, None] - EDGE) & (grid <= end[:, None] + EDGE)
     if gap_inflation:
         e_grid *= 1.0 + gap_inflation * _days_to_nearest(curve, x, counts, first, grid) * ~seen
 
@@ -83,7 +87,7 @@ def grid_curves(
 
 def _nearest_step(time: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """Return the nearest step of each time, half way the later one; outside the grid too."""
-    return np.floor((time - grid[0]) / (grid[1] - grid[0]) + 0.5).astype(np.int64)
+    return np.floor((time - grid[0] + EDGE) / (grid[1] - grid[0]) + 0.5).astype(np.int64)
 
 
 def _last_before(curve: np.ndarray, x: np.ndarray, n_curves: int, grid: np.ndarray) -> np.ndarray:
@@ -188,7 +192,8 @@ def _running_scale(
     first: nothing observed is there to be scaled.
     """
     n_steps = len(grid)
-    step = _nearest_step(time, grid) if mask == "observed" else np.searchsorted(grid, time)
+    at_or_after = np.searchsorted(grid, time - EDGE)
+    step = _nearest_step(time, grid) if mask == "observed" else at_or_after
     cell = position * (n_steps + 1) + np.clip(step, 0, n_steps)
 
     def running_mean(values: np.ndarray, used: np.ndarray) -> np.ndarray:

@@ -10,6 +10,11 @@ from sklearn_tde.light_curves import FlatLightCurves
 CONFIRMATION_WINDOW = 20.0
 #: ... and at least this many, which puts them on different nights at any zero point of time.
 DIFFERENT_NIGHT = 0.5
+#: Days by which a time may miss an edge and still be on it: the zero point of time rounds times,
+#: by 1e-9 days in Julian dates, and must not move an observation to another step.
+EDGE = 1e-6
+#: Fraction by which a signal-to-noise ratio may miss the threshold and still be at it.
+ROUNDING = 1e-9
 #: Days between two detections beyond which the times are in another unit than days.
 LONGEST = 1e6
 
@@ -28,7 +33,8 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
     start = np.zeros(flat.n_objects)
     start[observed] = flat.time[first[observed]]
 
-    rows = np.flatnonzero(flat.flux >= detection_snr * flat.flux_err)
+    # The unit of flux rounds fluxes and errors: one that is at the threshold stays a detection.
+    rows = np.flatnonzero(flat.flux >= detection_snr * (1.0 - ROUNDING) * flat.flux_err)
     if not len(rows):
         return start
     position = flat.object_position[rows]
@@ -46,9 +52,9 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
             )
         # One axis on which objects never meet finds the next night's detection of all at once.
         axis = since + position * (since.max() + 2 * CONFIRMATION_WINDOW)
-        follower = np.searchsorted(axis, axis + DIFFERENT_NIGHT, side="left")
+        follower = np.searchsorted(axis, axis + DIFFERENT_NIGHT - EDGE, side="left")
         inside = np.minimum(follower, len(rows) - 1)
-        chosen = (follower < len(rows)) & (axis[inside] - axis <= CONFIRMATION_WINDOW)
+        chosen = (follower < len(rows)) & (axis[inside] - axis <= CONFIRMATION_WINDOW + EDGE)
         latest = np.append(position[1:] != position[:-1], True)
         unconfirmed = latest & ~np.isin(position, position[chosen])
         chosen |= unconfirmed

@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_tde._flat import FIELDS, LIGHT_CURVE, flat_struct, nested_array
-from sklearn_tde._labels import refuse_missing_labels
+from sklearn_tde._labels import plain_labels, refuse_missing_labels
 from sklearn_tde._photometry import LIMIT_SNR, MICROJANSKY_ZERO_POINT
 from sklearn_tde.light_curves import FlatLightCurves, check_light_curves, flatten_light_curves
 from sklearn_tde.preprocessing._start import start_times
@@ -97,7 +97,7 @@ class LightCurveOverSampler(BaseOverSampler):
         Limiting magnitude of each band. Only if `redshift_factor` is above 1.
     n_features_in_ : int
         Number of columns of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
+    feature_names_in_ : ndarray of shape (n_columns,), dtype object
         Names of the columns of `X`.
 
     See Also
@@ -241,14 +241,15 @@ class LightCurveOverSampler(BaseOverSampler):
     ) -> tuple[NestedFrame, np.ndarray, bool]:
         """Return light curves and labels, both valid, and count what each class gets."""
         refuse_missing_labels(y)
-        check_classification_targets(y)
-        labels = np.asarray(column_or_1d(y, warn=True))
+        labels = plain_labels(y)
+        check_classification_targets(labels)
+        labels = np.asarray(column_or_1d(labels, warn=True))
         X = check_light_curves(X)
         check_consistent_length(X, labels)
-        if len(np.unique(labels)) < 2:
-            raise ValueError(
-                f"y has one class, {labels.tolist()[0]!r}; expected at least two classes."
-            )
+        classes = np.unique(labels).tolist()
+        if len(classes) < 2:
+            found = f"one class, {classes[0]!r}" if classes else "no labels"
+            raise ValueError(f"y has {found}; expected at least two classes.")
         wanted = {}
         if self.sampling_strategy is not None:
             wanted = check_sampling_strategy(self.sampling_strategy, labels, self._sampling_type)
@@ -352,6 +353,7 @@ class LightCurveOverSampler(BaseOverSampler):
         tags.input_tags.two_d_array = False
         tags.input_tags.sparse = False
         tags.input_tags.dataframe = True
+        tags.sampler_tags.sample_indices = True
         return tags
 
 

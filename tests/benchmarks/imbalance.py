@@ -27,11 +27,17 @@ from sklearn.metrics import (
     f1_score,
 )
 
-from sklearn_tde import LightCurveOverSampler, cross_validation_report, make_lstm_pipeline
+from sklearn_tde import (
+    LightCurveOverSampler,
+    compare_reports,
+    cross_validation_report,
+    make_lstm_pipeline,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ACCURACY = runpy.run_path(str(Path(__file__).with_name("accuracy.py")))
 EPOCHS = 40
+BASELINE = "class weights"
 PLAIN = {"flux_noise": 0.0, "drop": 0.0, "truncation": 0.0}
 
 # Name: parameters of the sampler (None: no sampler), class_weight, how many times larger the
@@ -102,6 +108,23 @@ def scores(report) -> dict[str, float]:
     }
 
 
+def stored_path(name: str, seed: int, folder: Path) -> Path:
+    """Return where the predictions of a strategy are."""
+    return folder / f"{name.replace(' ', '-').replace(',', '')}-{seed}.joblib"
+
+
+def merged(name: str, args: argparse.Namespace):
+    """Return the report of all splits of a strategy."""
+    paths = [stored_path(name, seed, args.output) for seed in range(args.seeds)]
+    return ACCURACY["merge"]([joblib.load(path)[0] for path in paths])
+
+
+def differences(report, baseline) -> pd.DataFrame:
+    """Return paired differences of two scores."""
+    table = compare_reports(report, baseline)
+    return table.loc[["average_precision", "balanced_accuracy"]].round(3)
+
+
 def main() -> None:
     """Run what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -114,7 +137,7 @@ def main() -> None:
     rows = []
     for seed in range(args.seeds):
         for name in args.only:
-            path = args.output / f"{name.replace(' ', '-').replace(',', '')}-{seed}.joblib"
+            path = stored_path(name, seed, args.output)
             if not path.exists():
                 run(name, seed, args.jobs, path)
             report, seconds = joblib.load(path)
@@ -124,6 +147,11 @@ def main() -> None:
     print(table.mean().round(3).to_string())
     if args.seeds > 1:
         print("\nstandard deviation of the splits\n", table.std().round(3).to_string())
+    print("\naverage precision and balanced accuracy against class weights, paired, 95 % intervals")
+    others = [name for name in args.only if name != BASELINE and BASELINE in args.only]
+    for name in others:
+        table = differences(merged(name, args), merged(BASELINE, args))
+        print(f"{name}\n{table.to_string(header=name == others[0])}")
     print(f"\naverages of {args.seeds} split(s); 'P(TDE) summed' is per true TDE, 1 if calibrated")
 
 

@@ -209,7 +209,7 @@ def test_missing_field_names_the_object(records, field):
     ("field", "value", "message"),
     [
         ("fid", 7, f"'{OID}': band is 7; expected one of"),
-        ("isdiffpos", "maybe", "'maybe' is no sign of a difference flux"),
+        ("isdiffpos", "maybe", f"'{OID}': isdiffpos is 'maybe', which is no sign"),
         ("sigmapsf", 0.0, f"'{OID}'.*flux_err"),
         ("magpsf", float("nan"), f"'{OID}'.*missing"),
     ],

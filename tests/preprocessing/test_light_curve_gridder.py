@@ -182,6 +182,24 @@ def test_what_is_no_detection_neither_starts_nor_confirms():
     assert start_of(table, start="confirmed", detection_snr=4) == 0
 
 
+@pytest.mark.parametrize("factor", [1e-3, 0.1, 3.631, 1e3])
+def test_a_flux_at_the_threshold_is_a_detection_in_any_unit(factor):
+    errors = np.arange(1.0, 500.0)
+    for snr, peak in ((5.0, 33), (5.0 * (1 - 1e-6), 3)):
+        table = pd.DataFrame(
+            {
+                "object_id": np.repeat(errors, 3),
+                "time": np.tile([0.0, 30.0, 33.0], len(errors)),
+                "band": "g",
+                "flux": np.outer(errors, [snr, 40, 90]).ravel() * factor,
+                "flux_err": np.repeat(errors, 3) * factor,
+            }
+        )
+        gridder = plain(start="first", duration=40, cadence=1)
+        grid = gridder.fit_transform(pack_light_curves(table))
+        assert (np.argmax(grid[:, :, 1] * grid[:, :, -2], axis=1) == peak).all()
+
+
 def test_detections_in_different_bands_confirm_each_other():
     table = curves(g=([0, 200], [10, 100]), r=([4], [10]))
     assert start_of(table, start="confirmed") == 0
@@ -413,8 +431,8 @@ def test_bad_context_is_named():
 
 
 def test_times_in_another_unit_are_refused():
-    X = pack(curves(g=([0, 1.6e15], [100, 100])), curves(g=([0, 3], [100, 100])))
-    with pytest.raises(ValueError, match="object 'o0': its detections are 1.6e.15 days apart"):
+    X = pack(curves(g=([0, 1.6e8], [100, 100])), curves(g=([0, 3], [100, 100])))
+    with pytest.raises(ValueError, match="object 'o0': its detections are 1.6e.08 days apart"):
         LightCurveGridder().fit_transform(X)
 
 

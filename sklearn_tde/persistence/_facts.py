@@ -1,0 +1,227 @@
+"""What a file says about its model: facts for programs, and a card for people."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
+
+from sklearn_tde import __version__
+from sklearn_tde.neural_network import LSTMTransientClassifier
+from sklearn_tde.preprocessing import LightCurveGridder
+
+#: Version of the layout of the file and of the metadata.
+FORMAT_VERSION = 1
+_LIBRARIES = ("imbalanced-learn", "numpy", "scikit-learn", "skops", "skorch", "torch")
+
+_CARD = """\
+# {kind}
+
+{description}{what}
+
+| | |
+|---|---|
+{table}
+
+## Training
+
+{training}
+
+## Use and limits
+
+The probabilities are those of the training sample: its mixture of classes, survey, depth and
+cadence. Class weights and oversampling raise those of rare classes, unless the model is calibrated.
+Check the model on objects of your own whose class is known before you believe a number. An object
+of a class that is not in the table gets one of the others. The model knows light curves only, and
+is no replacement for a spectrum.
+
+## Loading
+
+```python
+from sklearn_tde import load_model
+
+model = load_model("FILE", sha256="DIGEST")  # the digest from the person who made the file
+probabilities = model.predict_proba(light_curves)  # columns: {columns}
+```
+
+Needs `pip install "sklearn-tde[share]"`, sklearn_tde {minor}.x. Nothing in the file is executed:
+`load_model` builds types of a fixed list only. That says nothing about what the model predicts.
+
+## Versions
+
+{versions}
+
+## Parameters
+
+{parameters}
+"""
+
+
+def describe(model: Any, description: str | None) -> dict[str, Any]:
+    """Return the facts about a fitted classifier, ready for JSON.
+
+    Parameters
+    ----------
+    model : estimator
+        The fitted classifier.
+    description : str or None
+        What its author says about it.
+
+    Returns
+    -------
+    facts : dict
+        The facts, without the hash of the model.
+    """
+    parts = list(_fitted_parts(model, ""))
+    return {
+        "format": "sklearn-tde model",
+        "format_version": FORMAT_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "description": description,
+        "model": type(model).__name__,
+        "classes": [_plain(label) for label in model.classes_],
+        "bands": _bands(parts),
+        "thresholds": [found for path, part in parts for found in _threshold(part, path)],
+        "networks": [
+            _network(part, path)
+            for path, part in parts
+            if isinstance(part, LSTMTransientClassifier) and hasattr(part, "net_")
+        ],
+        "versions": {
+            "python": platform.python_version(),
+            "sklearn_tde": __version__,
+            **{name: version(name) for name in _LIBRARIES},
+        },
+        "parameters": {
+            name: _plain(value)
+            for name, value in sorted(model.get_params(deep=True).items())
+            if not _holds_estimators(value)
+        },
+    }
+
+
+def write_card(facts: Mapping[str, Any]) -> str:
+    """Return the facts as a page of Markdown."""
+    classes = ", ".join(map(str, facts["classes"]))
+    rows = {
+        "Classes": classes,
+        "Bands": ", ".join(facts["bands"]) or "none of a gridder",
+        "Threshold": "; ".join(map(_say_threshold, facts["thresholds"]))
+        or "the largest probability",
+        "Saved": facts["created"],
+        "SHA-256 of the model": f"`{facts['model_sha256']}`",
+    }
+    description = facts["description"]
+    return _CARD.format(
+        kind=f"{facts['model']}: {classes}",
+        description="" if description is None else f"{description.strip()}\n\n",
+        what="A classifier of the light curves of transients, made with sklearn_tde.",
+        table=_lines(f"| {name} | {_cell(value)} |" for name, value in rows.items()),
+        training=_lines(map(_say_network, facts["networks"])) or "No network of this package.",
+        columns=classes,
+        minor=".".join(facts["versions"]["sklearn_tde"].split(".")[:2]),
+        versions=_lines(f"- {name} {value}" for name, value in facts["versions"].items()),
+        parameters=_lines(
+            f"- `{name}`: `{value!r}`" for name, value in facts["parameters"].items()
+        ),
+    )
+
+
+def _fitted_parts(model: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the fitted estimators inside one, and where they are; not those it was made from."""
+    yield path, model
+    if isinstance(model, Pipeline):
+        attributes = dict(model.steps)
+    else:
+        attributes = vars(model)
+    if not isinstance(model, Pipeline | FrozenEstimator) and hasattr(model, "get_params"):
+        parameters = model.get_params(deep=False)
+        attributes = {name: value for name, value in attributes.items() if name not in parameters}
+    for name, value in attributes.items():
+        yield from _parts_of(value, f"{path}.{name}" if path else name)
+
+
+def _parts_of(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, BaseEstimator) or type(value).__name__ == "_CalibratedClassifier":
+        yield from _fitted_parts(value, path)
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from _parts_of(item, f"{path}[{position}]")
+
+
+def _bands(parts: list[tuple[str, Any]]) -> list[str]:
+    """Return the bands of all gridders, each once."""
+    gridders = [part for _, part in parts if isinstance(part, LightCurveGridder)]
+    return list(dict.fromkeys(band for gridder in gridders for band in gridder.bands))
+
+
+def _threshold(part: Any, path: str) -> Iterator[dict[str, Any]]:
+    if not hasattr(part, "classes_"):
+        return
+    if isinstance(part, TunedThresholdClassifierCV):
+        threshold, pos_label = part.best_threshold_, part._curve_scorer._get_pos_label()
+    elif isinstance(part, FixedThresholdClassifier):
+        threshold, pos_label = part.threshold, part.pos_label
+    else:
+        return
+    pos_label = part.classes_[1] if pos_label is None else pos_label
+    yield {"where": path, "threshold": _plain(threshold), "pos_label": _plain(pos_label)}
+
+
+def _network(network: LSTMTransientClassifier, path: str) -> dict[str, Any]:
+    """Return how a network was trained."""
+    counts = zip(network.classes_, network.class_count_, strict=True)
+    return {
+        "where": path,
+        "objects_per_class": {str(label): int(count) for label, count in counts},
+        "epochs": network.n_iter_,
+        "final_train_loss": network.history_[-1]["train_loss"],
+    }
+
+
+def _holds_estimators(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds_estimators(item) for item in value)
+    return isinstance(value, BaseEstimator)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold of a value."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return f"array of shape {value.shape}"
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)
+
+
+def _say_threshold(found: Mapping[str, Any]) -> str:
+    threshold = found["threshold"]
+    number = f"{threshold:.4f}" if isinstance(threshold, float) else threshold
+    where = f" (`{found['where']}`)" if found["where"] else ""
+    return f"{found['pos_label']} from {number} on{where}"
+
+
+def _say_network(network: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{n} {label}" for label, n in network["objects_per_class"].items())
+    return (
+        f"- `{network['where'] or 'the model'}`: {counts}; {network['epochs']} epochs, "
+        f"final training loss {network['final_train_loss']:.4g}"
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _lines(lines: Any) -> str:
+    return "\n".join(lines)

@@ -1,0 +1,209 @@
+"""The types that a model file may hold: exact names, nothing by pattern, nothing by default.
+
+skops trusts every estimator of scikit-learn, and a type that it trusts anywhere it also lets a
+file call, with arguments of the file's choice. So what it reads is checked against this list
+first, kind of node by kind of node (see `_audit`).
+
+What a type must be to stand here: its `__new__` and `__setstate__`, and prediction with any
+attributes at all, run nothing that comes from the file, neither Python nor compiled code that takes
+an index or a size from the file without a check. Left out for that reason, among others:
+
+- functions, `functools.partial`, `operator.*` and bound methods: they are code, or call it;
+- distributions of `scipy.stats`: they compile source text from their attributes;
+- support vector machines, nearest neighbours, gradient boosting and networks of scikit-learn:
+  their compiled parts read their attributes unchecked;
+- one-hot encoders, whose sparse output is filled at positions counted from an attribute;
+- random generators, whose position in their table is not checked; an integer seed does it.
+"""
+
+from __future__ import annotations
+
+_ESTIMATORS = (
+    "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier",
+    "sklearn_tde.preprocessing._gridder.LightCurveGridder",
+    "sklearn_tde.sampling._over_sampler.LightCurveOverSampler",
+    # Put together
+    "imblearn.pipeline.Pipeline",
+    "sklearn.compose._column_transformer.ColumnTransformer",
+    "sklearn.compose._column_transformer.make_column_selector",
+    "sklearn.frozen._frozen.FrozenEstimator",
+    "sklearn.pipeline.FeatureUnion",
+    "sklearn.pipeline.Pipeline",
+    # Many in one
+    "imblearn.ensemble._bagging.BalancedBaggingClassifier",
+    "sklearn.ensemble._bagging.BaggingClassifier",
+    "sklearn.ensemble._stacking.StackingClassifier",
+    "sklearn.ensemble._voting.VotingClassifier",
+    "sklearn.multiclass.OneVsRestClassifier",
+    "sklearn.multiclass._ConstantPredictor",
+    # Searched, thresholded, calibrated
+    "sklearn.calibration.CalibratedClassifierCV",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.isotonic.IsotonicRegression",
+    "sklearn.model_selection._classification_threshold.FixedThresholdClassifier",
+    "sklearn.model_selection._classification_threshold.TunedThresholdClassifierCV",
+    "sklearn.model_selection._search.GridSearchCV",
+    "sklearn.model_selection._search.RandomizedSearchCV",
+    "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
+    "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
+    # Samplers: used by `fit` only
+    "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
+    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
+    # Features: numpy throughout
+    "sklearn.decomposition._pca.PCA",
+    "sklearn.impute._base.MissingIndicator",
+    "sklearn.impute._base.SimpleImputer",
+    # "passthrough" in a ColumnTransformer; with a function it is refused (ATTRIBUTES_LEFT_OUT).
+    "sklearn.preprocessing._function_transformer.FunctionTransformer",
+    "sklearn.preprocessing._data.MaxAbsScaler",
+    "sklearn.preprocessing._data.MinMaxScaler",
+    "sklearn.preprocessing._data.PowerTransformer",
+    "sklearn.preprocessing._data.QuantileTransformer",
+    "sklearn.preprocessing._data.RobustScaler",
+    "sklearn.preprocessing._data.StandardScaler",
+    "sklearn.preprocessing._encoders.OrdinalEncoder",
+    "sklearn.preprocessing._label.LabelBinarizer",
+    "sklearn.preprocessing._label.LabelEncoder",
+    # Classifiers: numpy, or trees, whose nodes are checked one by one
+    "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+    "sklearn.dummy.DummyClassifier",
+    "sklearn.ensemble._forest.ExtraTreesClassifier",
+    "sklearn.ensemble._forest.RandomForestClassifier",
+    "sklearn.linear_model._logistic.LogisticRegression",
+    "sklearn.linear_model._logistic.LogisticRegressionCV",
+    "sklearn.linear_model._ridge.RidgeClassifier",
+    "sklearn.linear_model._ridge.RidgeClassifierCV",
+    "sklearn.naive_bayes.GaussianNB",
+    "sklearn.tree._classes.DecisionTreeClassifier",
+    "sklearn.tree._classes.ExtraTreeClassifier",
+)
+
+_SCORERS = (
+    # What a threshold or a search was tuned for. Of functions they can hold FUNCTIONS only.
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._MultimetricScorer",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn_tde.evaluation._scorers.ProbabilityScorer",
+)
+
+_REQUESTS = (
+    # Which metadata `set_fit_request` and its like ask for: names and booleans.
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
+)
+
+_SPLITTERS = tuple(
+    f"sklearn.model_selection._split.{name}"
+    for name in (
+        "GroupKFold",
+        "GroupShuffleSplit",
+        "KFold",
+        "PredefinedSplit",
+        "RepeatedKFold",
+        "RepeatedStratifiedKFold",
+        "ShuffleSplit",
+        "StratifiedGroupKFold",
+        "StratifiedKFold",
+        "StratifiedShuffleSplit",
+        "_CVIterableWrapper",
+    )
+)
+
+#: Scores of labels and probabilities: pure functions of arrays.
+_FUNCTIONS = (
+    "sklearn.metrics._classification.accuracy_score",
+    "sklearn.metrics._classification.balanced_accuracy_score",
+    "sklearn.metrics._classification.brier_score_loss",
+    "sklearn.metrics._classification.cohen_kappa_score",
+    "sklearn.metrics._classification.f1_score",
+    "sklearn.metrics._classification.fbeta_score",
+    "sklearn.metrics._classification.jaccard_score",
+    "sklearn.metrics._classification.log_loss",
+    "sklearn.metrics._classification.matthews_corrcoef",
+    "sklearn.metrics._classification.precision_score",
+    "sklearn.metrics._classification.recall_score",
+    "sklearn.metrics._ranking.average_precision_score",
+    "sklearn.metrics._ranking.roc_auc_score",
+    # These take the name of a score, the last one a function, which can be one of these only.
+    "sklearn_tde.evaluation._scorers.score_labels",
+    "sklearn_tde.evaluation._scorers.score_probabilities",
+    "sklearn_tde.evaluation._threshold._score_positive_class",
+)
+
+_NUMPY_TYPES = tuple(
+    f"numpy.{name}"
+    for name in (
+        "bool",
+        "float32",
+        "float64",
+        "int32",
+        "int64",
+        "str_",
+    )
+)
+
+#: Types of the keys of a dict, called with the key as text: "False" would become True, so no bool.
+KEY_TYPES = frozenset(
+    {"builtins.float", "builtins.int", "builtins.str", "numpy.float64", "numpy.int64", "numpy.str_"}
+)
+
+#: Kind of node in a skops file, and the types that it may have.
+TRUSTED_TYPES: dict[str, frozenset[str]] = {
+    "DictNode": frozenset(
+        {"builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch"}
+    ),
+    "DTypeNode": frozenset({"numpy.dtype"}),
+    "FunctionNode": frozenset(_FUNCTIONS),
+    # Text, numbers, booleans and None: skops calls them all text.
+    "JsonNode": frozenset({"builtins.str"}),
+    "ListNode": frozenset({"builtins.list"}),
+    "MaskedArrayNode": frozenset({"numpy.ma.MaskedArray"}),
+    "NdArrayNode": frozenset({"numpy.ndarray", *_NUMPY_TYPES}),
+    "ObjectNode": frozenset({*_ESTIMATORS, *_SCORERS, *_REQUESTS, *_SPLITTERS}),
+    "SetNode": frozenset({"builtins.set"}),
+    "SliceNode": frozenset({"builtins.slice"}),
+    "TupleNode": frozenset({"builtins.tuple"}),
+    # Types as values: of an encoder's output, and what a repeated splitter repeats.
+    "TypeNode": frozenset(
+        {
+            "builtins.bool",
+            "builtins.float",
+            "builtins.int",
+            "builtins.str",
+            *_NUMPY_TYPES,
+            "sklearn.model_selection._split.KFold",
+            "sklearn.model_selection._split.StratifiedKFold",
+        }
+    ),
+}
+
+#: The compiled tree, which only a tree estimator may hold, as `tree_`, with its nodes checked.
+TREE = "sklearn.tree._tree.Tree"
+TREE_ESTIMATORS = frozenset(
+    {"sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier"}
+)
+
+#: Attributes that must be None, or empty, and what to do about one that is not.
+ATTRIBUTES_LEFT_OUT: dict[str, dict[str, str]] = {
+    "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier": {
+        "callbacks": "callbacks are code and serve training only; set callbacks=None",
+        # Rebuilt from the weights; an object in its place would answer in its stead.
+        "net_": "a model file holds the weights",
+    },
+    **{
+        name: {"memory": "a cache is a folder of pickles on one computer; set memory=None"}
+        for name in ("imblearn.pipeline.Pipeline", "sklearn.pipeline.Pipeline")
+    },
+    "sklearn.preprocessing._function_transformer.FunctionTransformer": {
+        "func": "a function is code; transform before the model, or without a function",
+        "inverse_func": "a function is code; transform before the model, or without a function",
+    },
+}
+
+
+def all_trusted_types() -> list[str]:
+    """Return every name of the list, for skops."""
+    return sorted({TREE, *KEY_TYPES}.union(*TRUSTED_TYPES.values()))

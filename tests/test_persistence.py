@@ -1,0 +1,559 @@
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from imblearn.ensemble import BalancedBaggingClassifier
+from imblearn.pipeline import Pipeline as ImblearnPipeline
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.exceptions import NotFittedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    HalvingGridSearchCV,
+    RandomizedSearchCV,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    TunedThresholdClassifierCV,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from skorch.callbacks import EpochTimer
+
+from sklearn_tde import (
+    LightCurveGridder,
+    LightCurveOverSampler,
+    LSTMTransientClassifier,
+    load_model,
+    make_lstm_pipeline,
+    make_transients,
+    save_model,
+)
+from sklearn_tde.evaluation import cross_validation_report, tde_scorers
+from sklearn_tde.persistence import ModelFileError, read_model_card
+
+pytest.importorskip("skops", reason='needs the extra "share"')
+
+
+@pytest.fixture(scope="module")
+def transients():
+    return make_transients(n_tde=8, n_sn_ia=12, random_state=0)
+
+
+def small(**params):
+    return make_lstm_pipeline(
+        gridder=LightCurveGridder(n_steps=10),
+        **{"hidden_dim": 4, "num_layers": 1, "max_epochs": 1, "random_state": 0} | params,
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(transients):
+    return small().fit(*transients)
+
+
+@pytest.fixture
+def saved(fitted, tmp_path):
+    path = tmp_path / "model.tde"
+    save_model(fitted, path, description="Simulated light curves.")
+    return path
+
+
+def members(path):
+    """The members of a model file, as anyone can read them."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def host_table(X):
+    """Columns of the objects, one value missing."""
+    redshift = X["redshift"].to_numpy(float).copy()
+    redshift[3] = np.nan
+    return pd.DataFrame({"redshift": redshift, "square": redshift**2})
+
+
+# What can be shared
+
+SEARCHED = {"classifier__hidden_dim": [3, 4]}
+FOLDS = StratifiedKFold(2, shuffle=True, random_state=0)
+LIGHT_CURVE_MODELS = {
+    "pipeline": lambda fitted: small(),
+    "three layers, one direction": lambda fitted: small(num_layers=3, bidirectional=False),
+    "routed weights": lambda fitted: Pipeline(
+        [
+            ("gridder", LightCurveGridder(n_steps=10)),
+            ("classifier", small()[-1].set_fit_request(sample_weight=True)),
+        ]
+    ),
+    "under-sampled": lambda fitted: ImblearnPipeline(
+        [("sampler", RandomUnderSampler(random_state=0)), *small().steps]
+    ),
+    "over-sampled": lambda fitted: ImblearnPipeline(
+        [("sampler", LightCurveOverSampler(random_state=0)), *small().steps]
+    ),
+    "tuned": lambda fitted: TunedThresholdClassifierCV(
+        small(), scoring=make_scorer(f1_score, pos_label="TDE"), cv=FOLDS, store_cv_results=True
+    ),
+    "tuned by our scorer": lambda fitted: TunedThresholdClassifierCV(
+        small(), scoring=tde_scorers()["f1"], cv=2
+    ),
+    "tuned, prefit": lambda fitted: TunedThresholdClassifierCV(fitted, cv="prefit", refit=False),
+    "fixed": lambda fitted: FixedThresholdClassifier(
+        FrozenEstimator(fitted), threshold=0.45, pos_label="TDE"
+    ),
+    "calibrated": lambda fitted: CalibratedClassifierCV(small(), cv=2),
+    "calibrated, frozen": lambda fitted: CalibratedClassifierCV(
+        FrozenEstimator(fitted), method="isotonic"
+    ),
+    "calibrated, temperature": lambda fitted: CalibratedClassifierCV(
+        FrozenEstimator(fitted), method="temperature"
+    ),
+    "voting": lambda fitted: VotingClassifier(
+        [("a", small()), ("b", small(random_state=1))], voting="soft"
+    ),
+    "stacked": lambda fitted: StackingClassifier([("a", small()), ("b", small())], cv=2),
+    "bagged": lambda fitted: BaggingClassifier(small(), n_estimators=2, random_state=0),
+    "bagged, balanced": lambda fitted: BalancedBaggingClassifier(
+        small(), n_estimators=2, random_state=0
+    ),
+    "grid search": lambda fitted: GridSearchCV(
+        small(), SEARCHED, cv=FOLDS, scoring=tde_scorers(), refit="average_precision"
+    ),
+    "randomized search": lambda fitted: RandomizedSearchCV(
+        small(),
+        SEARCHED,
+        n_iter=2,
+        cv=RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0),
+        scoring="roc_auc",
+    ),
+    "halving search": lambda fitted: HalvingGridSearchCV(
+        small(), SEARCHED, cv=2, min_resources=8, random_state=0
+    ),
+    "one against the rest": lambda fitted: OneVsRestClassifier(small()),
+}
+TABLE_MODELS = {
+    "columns and trees": make_pipeline(
+        ColumnTransformer(
+            [
+                ("filled", make_pipeline(SimpleImputer(add_indicator=True)), ["redshift"]),
+                ("kept", "passthrough", ["square"]),
+            ]
+        ),
+        RandomForestClassifier(n_estimators=3, random_state=0),
+    ),
+    "linear": make_pipeline(
+        SimpleImputer(),
+        FeatureUnion([("scaled", StandardScaler()), ("as it is", "passthrough")]),
+        LogisticRegression(),
+    ),
+    "best-first tree": make_pipeline(
+        SimpleImputer(), DecisionTreeClassifier(max_leaf_nodes=4, random_state=0)
+    ),
+    "extra trees": ExtraTreesClassifier(n_estimators=3, random_state=0),
+}
+
+
+def check_round_trip(model, X, path):
+    digest = save_model(model, path)
+    assert digest == sha256(path.read_bytes()).hexdigest()
+    loaded = load_model(path, sha256=digest)
+    assert type(loaded) is type(model)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    np.testing.assert_array_equal(loaded.classes_, model.classes_)
+    assert loaded.classes_.dtype == model.classes_.dtype
+    return loaded
+
+
+@pytest.mark.parametrize("name", LIGHT_CURVE_MODELS)
+def test_a_loaded_model_gives_the_same_bits(name, transients, fitted, tmp_path):
+    X, y = transients
+    with sklearn.config_context(enable_metadata_routing=name == "routed weights"):
+        model = LIGHT_CURVE_MODELS[name](fitted).fit(X, y)
+    loaded = check_round_trip(model, X, tmp_path / "model.tde")
+    assert getattr(loaded, "best_threshold_", None) == getattr(model, "best_threshold_", None)
+    assert getattr(loaded, "threshold", None) == getattr(model, "threshold", None)
+
+
+@pytest.mark.parametrize("name", TABLE_MODELS)
+def test_models_of_object_columns_are_shared_too(name, transients, tmp_path):
+    X, y = transients
+    table = host_table(X)
+    check_round_trip(TABLE_MODELS[name].fit(table, y), table, tmp_path / "model.tde")
+
+
+@pytest.mark.parametrize(
+    "labels", [["AGN", "SN Ia", "TDE"], [0, 1, 2], np.array(["b", "c"], dtype=object), [-1.0, 2.0]]
+)
+def test_labels_of_every_kind_come_back(labels, tmp_path):
+    X = np.random.default_rng(0).normal(size=(24, 5))
+    y = np.asarray(labels)[np.arange(24) % len(labels)]
+    weight = {label: k + 1.0 for k, label in enumerate(np.unique(y).tolist())}
+    model = LSTMTransientClassifier(
+        hidden_dim=3, max_epochs=1, random_state=0, class_weight=weight
+    ).fit(X, y)
+    loaded = check_round_trip(model, X, tmp_path / "model.tde")
+    assert loaded.class_weight == weight
+    assert loaded.class_count_.tolist() == model.class_count_.tolist()
+    assert loaded.history_ == model.history_
+
+
+def test_a_loaded_model_is_trained_further(transients, fitted, saved):
+    X, y = transients
+    loaded = load_model(saved)
+    loaded.set_params(classifier__warm_start=True).fit(X, y)
+    assert loaded[-1].n_iter_ == 2
+    assert (loaded.predict_proba(X) != fitted.predict_proba(X)).any()
+
+
+def test_a_model_of_a_cross_validation_report_is_shared(transients, tmp_path):
+    X, y = transients
+    report = cross_validation_report(
+        small(), X, y, cv=2, threshold="tune", threshold_cv=2, return_estimators=True
+    )
+    check_round_trip(report.estimators_[0], X, tmp_path / "model.tde")
+
+
+# What is in the file
+
+
+def test_the_same_model_has_the_same_hash(fitted, saved, tmp_path):
+    save_model(load_model(saved), tmp_path / "again.tde")
+    first, second = (
+        json.loads(members(path)["metadata.json"]) for path in (saved, tmp_path / "again.tde")
+    )
+    assert first["model_sha256"] == second["model_sha256"]
+    assert first["model_sha256"] == sha256(members(saved)["model.skops"]).hexdigest()
+
+
+def test_metadata_say_what_the_model_is(transients, tmp_path):
+    X, y = transients
+    model = TunedThresholdClassifierCV(
+        small(max_epochs=2), cv=2, scoring=make_scorer(f1_score, pos_label="TDE")
+    ).fit(X, y)
+    save_model(model, tmp_path / "model.tde", description="A test.")
+    facts = json.loads(members(tmp_path / "model.tde")["metadata.json"])
+    network = model.estimator_[-1]
+    assert facts["format_version"] == 1
+    assert facts["classes"] == ["SN Ia", "TDE"]
+    assert facts["bands"] == ["g", "r"]
+    assert facts["description"] == "A test."
+    assert facts["thresholds"] == [
+        {"where": "", "threshold": model.best_threshold_, "pos_label": "TDE"}
+    ]
+    assert facts["networks"] == [
+        {
+            "where": "estimator_.classifier",
+            "objects_per_class": {"SN Ia": 12, "TDE": 8},
+            "epochs": 2,
+            "final_train_loss": network.history_[-1]["train_loss"],
+        }
+    ]
+    assert facts["parameters"]["estimator__classifier__hidden_dim"] == 4
+    assert facts["versions"]["scikit-learn"] == sklearn.__version__
+    libraries = {"python", "sklearn_tde", "torch", "skorch", "skops", "numpy", "imbalanced-learn"}
+    assert libraries < set(facts["versions"])
+
+
+def test_the_card_tells_people_the_same(saved):
+    card = read_model_card(saved)
+    assert card == members(saved)["README.md"].decode()
+    for text in ("SN Ia, TDE", "Simulated light curves.", "12 SN Ia, 8 TDE; 1 epochs", "| g, r |"):
+        assert text in card
+    assert "load_model(" in card
+    assert "- torch " in card
+
+
+def test_the_card_cannot_steer_a_terminal(fitted, tmp_path):
+    path = tmp_path / "model.tde"
+    save_model(fitted, path, description="\x1b[2Jnothing to see\u202e")
+    card = read_model_card(path)
+    assert "nothing to see" in card
+    assert all(c.isprintable() or c == "\n" for c in card)
+
+
+def test_networks_inside_ensembles_are_all_described(transients, tmp_path):
+    model = BaggingClassifier(small(), n_estimators=2, random_state=0).fit(*transients)
+    save_model(model, tmp_path / "model.tde")
+    networks = json.loads(members(tmp_path / "model.tde")["metadata.json"])["networks"]
+    assert [n["where"] for n in networks] == [
+        "estimators_[0].classifier",
+        "estimators_[1].classifier",
+    ]
+    assert all(sum(n["objects_per_class"].values()) == 20 for n in networks)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_paths_of_both_kinds(kind, fitted, transients, tmp_path):
+    path = kind(tmp_path / "model")
+    save_model(fitted, path)
+    assert load_model(path).classes_.tolist() == ["SN Ia", "TDE"]
+    assert "TDE" in read_model_card(path)
+
+
+def test_nothing_of_the_training_is_in_the_file(transients, fitted, saved):
+    X, _ = transients
+    grid = fitted[0].transform(X)
+    content = b"".join(members(saved).values())
+    assert not any(curve.tobytes() in content for curve in grid)
+    for word in (b"AdamW", b"exp_avg", b"Sequences"):
+        assert word not in content
+
+
+# What is not saved
+
+
+class OwnTransformer(BaseEstimator):
+    """An estimator that nobody else has."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
+
+
+class OwnClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier that nobody else has."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+
+def own_metric(y_true, y_pred):
+    return 0.5
+
+
+def refused(model, path):
+    with pytest.raises(ModelFileError) as caught:
+        save_model(model, path)
+    assert not path.exists()
+    message = str(caught.value)
+    assert repr(str(path)) in message
+    return message
+
+
+def test_an_unfitted_model_is_not_saved(tmp_path):
+    with pytest.raises(NotFittedError, match="Pipeline is not fitted; expected a fitted"):
+        save_model(small(), tmp_path / "model.tde")
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_classifiers_are_saved(transients, tmp_path):
+    gridder = LightCurveGridder().fit(transients[0])
+    message = refused(gridder, tmp_path / "model.tde")
+    assert "it is a LightCurveGridder; expected a fitted classifier" in message
+    assert "it is a dict" in refused({"a": 1}, tmp_path / "model.tde")
+
+
+def test_callbacks_are_named(transients, tmp_path):
+    model = small(callbacks=[EpochTimer()]).fit(*transients)
+    message = refused(model, tmp_path / "model.tde")
+    assert "classifier__callbacks=" in message
+    assert "set callbacks=None" in message
+    save_model(model.set_params(classifier__callbacks=None), tmp_path / "model.tde")
+
+
+def test_callbacks_of_a_clone_inside_are_named(transients, tmp_path):
+    model = CalibratedClassifierCV(small(callbacks=[EpochTimer()]), cv=2).fit(*transients)
+    model.set_params(estimator__classifier__callbacks=None)
+    message = refused(model, tmp_path / "model.tde")
+    assert "calibrated_classifiers_[0].estimator.steps[1][1].callbacks: callbacks are" in message
+
+
+def test_a_cache_is_named(transients, tmp_path):
+    model = Pipeline(small().steps, memory=str(tmp_path / "cache")).fit(*transients)
+    message = refused(model, tmp_path / "model.tde")
+    assert "memory=" in message
+    assert "set memory=None" in message
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            make_pipeline(SimpleImputer(), FunctionTransformer(np.log1p), LogisticRegression()),
+            "steps[1][1].func: a function is code",
+        ),
+        (
+            make_pipeline(SimpleImputer(), FunctionTransformer(lambda X: X), LogisticRegression()),
+            "steps[1][1].func: a function is code",
+        ),
+        (make_pipeline(SimpleImputer(), OwnTransformer(), LogisticRegression()), "OwnTransformer"),
+        (OwnClassifier(), "OwnClassifier"),
+        (
+            GridSearchCV(
+                make_pipeline(SimpleImputer(), LogisticRegression()),
+                {"logisticregression__C": [1.0]},
+                scoring=make_scorer(own_metric),
+                cv=2,
+            ),
+            "own_metric (FunctionNode)",
+        ),
+        (
+            make_pipeline(
+                SimpleImputer(), LogisticRegression(random_state=np.random.RandomState(0))
+            ),
+            "steps[1][1].random_state: numpy.random",
+        ),
+        (make_pipeline(OneHotEncoder(), LogisticRegression()), "OneHotEncoder"),
+        (HistGradientBoostingClassifier(max_iter=1), "HistGradientBoostingClassifier"),
+    ],
+)
+def test_functions_and_unlisted_estimators_are_named(model, expected, transients, tmp_path):
+    X, y = transients
+    message = refused(model.fit(host_table(X), y), tmp_path / "model.tde")
+    assert expected in message
+    assert "not on the list of trusted types" in message
+
+
+def test_keys_that_would_come_back_as_others_are_refused(tmp_path):
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    model = LSTMTransientClassifier(
+        hidden_dim=3, max_epochs=1, class_weight={False: 1.0, True: 2.0}
+    ).fit(X, np.arange(12) % 2 == 0)
+    assert "class_weight: builtins.bool (type of a key)" in refused(model, tmp_path / "model.tde")
+
+
+# Writing
+
+
+def test_a_failed_write_leaves_nothing_behind_and_the_old_file_alone(fitted, tmp_path, monkeypatch):
+    path = tmp_path / "model.tde"
+    path.write_bytes(b"older")
+
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_model(fitted, path)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.tde"]
+    assert path.read_bytes() == b"older"
+
+
+def test_an_existing_file_is_replaced_with_the_usual_permissions(fitted, tmp_path):
+    (tmp_path / "other").write_bytes(b"")
+    path = tmp_path / "model.tde"
+    path.write_bytes(b"older")
+    digest = save_model(fitted, path)
+    assert load_model(path, sha256=digest.upper())
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_folders_are_no_files(fitted, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        save_model(fitted, tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        save_model(fitted, tmp_path / "no" / "model.tde")
+    with pytest.raises(ModelFileError, match="is no regular file"):
+        load_model(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "model.tde")
+
+
+@pytest.mark.parametrize("call", [save_model, load_model])
+def test_a_missing_extra_is_named(call, fitted, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    arguments = (fitted, tmp_path / "model.tde")[call is load_model :]
+    with pytest.raises(ImportError, match=r'pip install "sklearn-tde\[share\]"'):
+        call(*arguments)
+
+
+def test_the_card_needs_no_extra(saved, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    assert read_model_card(saved).startswith("# Pipeline: SN Ia, TDE\n")
+
+
+# joblib, and another process
+
+_ELSEWHERE = """
+import sys
+import joblib
+from sklearn_tde import load_model, make_transients
+X, _ = make_transients(n_tde=8, n_sn_ia=12, random_state=0)
+for path in sys.argv[1:]:
+    model = load_model(path) if path.endswith(".tde") else joblib.load(path)
+    print(model.predict_proba(X).tobytes().hex(), "".join(model.predict(X)))
+"""
+
+
+def test_dumped_and_saved_models_give_the_same_bits_in_a_fresh_process(
+    transients, fitted, tmp_path
+):
+    X, y = transients
+    models = {
+        "pipeline": fitted,
+        "tuned": TunedThresholdClassifierCV(small(), cv=2).fit(X, y),
+        "calibrated": CalibratedClassifierCV(small(), cv=2).fit(X, y),
+    }
+    paths, expected = [], []
+    for name, model in models.items():
+        joblib.dump(model, tmp_path / f"{name}.joblib")
+        save_model(model, tmp_path / f"{name}.tde")
+        paths += [str(tmp_path / f"{name}.joblib"), str(tmp_path / f"{name}.tde")]
+        expected += [f"{model.predict_proba(X).tobytes().hex()} {''.join(model.predict(X))}"] * 2
+    done = subprocess.run(
+        [sys.executable, "-c", _ELSEWHERE, *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == expected
+
+
+@pytest.mark.parametrize("wrap", [None, TunedThresholdClassifierCV, CalibratedClassifierCV])
+def test_a_joblib_file_holds_weights_and_no_training(wrap, transients):
+    X, y = make_transients(n_tde=60, n_sn_ia=90, random_state=0)
+    model = small(hidden_dim=8) if wrap is None else wrap(small(hidden_dim=8), cv=2)
+    model.fit(X, y)
+    buffer = BytesIO()
+    joblib.dump(model, buffer)
+    content = buffer.getvalue()
+    grid = LightCurveGridder(n_steps=10).fit_transform(X)
+    n_networks = 2 if wrap is CalibratedClassifierCV else 1
+    # 1,100 weights in each network; the folds' positions and the tuning curve are small.
+    assert len(content) < 9_000 * n_networks + 14_000 < grid.nbytes
+    assert not any(curve.tobytes() in content for curve in grid)
+    observed = grid[0][grid[0][:, -2:].any(axis=1)]
+    assert not any(step.tobytes() in content for step in observed)
+    for word in (b"AdamW", b"exp_avg", b"Sequences", b"NeuralNet", b"Batches"):
+        assert word not in content
+    with_data = BytesIO()
+    joblib.dump([model, grid], with_data)
+    assert observed[0].tobytes() in with_data.getvalue()

@@ -269,6 +269,9 @@ def _load_model(path: str) -> Any:
     if not Path(path).is_file():
         raise ValueError(f"MODEL: there is no file {path!r}.")
     shared = _is_shared(path, "MODEL")
+    with open(path, "rb") as file:
+        # A zip archive is nothing that joblib writes: a model file under another name.
+        shared = shared or file.read(4) == b"PK\x03\x04"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -220,7 +220,10 @@ def _checked_bands(
         expected = "a band name"
         if bands is not None:
             listed = ", ".join(map(shown, bands))
-            expected = f"one of {listed} (leave out the rows of other bands)"
+            expected = (
+                f"one of {listed} (name bands with band_names when packing, and leave out the rows "
+                "of those that are not wanted)"
+            )
         found = "missing" if found is None else shown(found)
         _refuse(struct, index, row, "band", found, expected, {"time": time})
     return codes, names

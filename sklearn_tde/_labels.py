@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn_tde._photometry import cause, shown
 
 
 def as_objects(values: Any, parameter: str) -> np.ndarray:
-    """Return labels or groups as an array of objects, refusing what is neither text nor number."""
+    """Return labels or groups as an array of objects, refusing what holds more than one value."""
     try:
         array = np.asarray(values, dtype=object)
     # Whatever keeps something from becoming an array, it holds no labels.
@@ -22,17 +21,12 @@ def as_objects(values: Any, parameter: str) -> np.ndarray:
         ) from error
     if array.ndim == 1:
         for position, value in enumerate(array):
-            if not (isinstance(value, str | bytes | Number | np.generic) or is_missing(value)):
+            if not pd.api.types.is_scalar(value) or pd.api.types.is_list_like(value):
                 raise TypeError(
                     f"{parameter} holds {shown(value)} at position {position}; expected text or "
                     "a number for each object."
                 )
     return array
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN, NA or NaT."""
-    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def refuse_missing_labels(y: Any) -> None:

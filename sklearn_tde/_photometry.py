@@ -34,7 +34,7 @@ def shown(value: Any) -> str:
     # Foreign objects, and integers of thousands of digits, may have no spelling.
     except Exception:
         return f"a value of type {type(value).__name__}"
-    text = " ".join(text.split())
+    text = text.replace("\n", " ")
     return text if len(text) <= _LONGEST_SPELLING else f"{text[: _LONGEST_SPELLING - 3]}..."
 
 

@@ -125,8 +125,9 @@ def pack_light_curves(
     ------
     ValueError
         If there is no row, a column is missing, an object lacks a name, a value is missing,
-        infinite or of the wrong sign, an error is not positive, a band is unknown, or observations
-        are duplicated. The message names the object and the field.
+        infinite, of the wrong sign or beyond 1e9 days, 1e50 microjansky or 50 magnitudes, an error
+        is not positive, a band is unknown, or observations are duplicated. The message names the
+        object and the field.
     TypeError
         If `table` is no table, a column is not numeric, or an argument is of a wrong type.
         Strings, truth values, complex numbers and dates are no numbers.
@@ -308,9 +309,10 @@ def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedF
         If `X` is none of these containers, a field is not numeric (strings, truth values,
         complex numbers and dates are not), or `bands` is no sequence of names.
     ValueError
-        If a field is missing, a value is missing (masked, NaN or None) or infinite, an error is
-        not positive, a band is unknown, one object has two observations in one band at the same
-        time, or float32 has rounded the times by more than 0.01 days, as it does Julian dates.
+        If a field is missing, a value is missing (masked, NaN or None), infinite or beyond 1e9
+        days or 1e50 microjansky, an error is not positive, a band is unknown, one object has two
+        observations in one band at the same time, or float32 has rounded the times by more than
+        0.01 days, as it does Julian dates.
 
     See Also
     --------

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from nested_pandas import NestedFrame
 from nested_pandas.series.ext_array import NestedExtensionArray
 
@@ -144,7 +145,7 @@ def test_an_unknown_band_is_named_with_those_expected():
     X = hand_made(["a", "b"])
     with pytest.raises(
         ValueError,
-        match=r"band is .r. at observation 0 \(time 2.0\); .* .g., .i. \(leave",
+        match=r"band is .r. at observation 0 \(time 2.0\); .* .g., .i. \(name bands",
     ):
         check_light_curves(X, bands=("g", "i"))
     assert check_light_curves(X, bands=("i", "r", "g")) is X
@@ -391,3 +392,133 @@ def test_dictionaries_of_different_chunks_are_unified():
 def test_memory_is_close_to_that_of_the_numbers():
     X = pack_light_curves(make_table(n_objects=500, n_points=60))
     assert X["light_curve"].array.struct_array.nbytes < 500 * 60 * (3 * 8 + 1) * 1.05
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        ({"flux": [1e51, 6.0]}, r"object 0: flux is 1e\+51 at observation 0 .* 1e\+50 at most"),
+        ({"flux_err": [1.0, 1e-51]}, r"object 0: flux_err is 1e-51 .* greater than 0 \(1e-50 at"),
+        ({"flux_err": [1.0, 1e51]}, r"object 0: flux_err is 1e\+51 .* at most in size"),
+        ({"time": [1.7e9, 1.8e9]}, r"object 0: time is 1700000000.0 .* days, of 1e\+09 at most"),
+        ({"flux": [10**400, 6]}, "object 0: flux is inf at observation 0"),
+        ({"flux": [5, -(10**400)]}, "object 0: flux is -inf at observation 1"),
+        ({"flux": np.full(2, np.longdouble("1e4000"))}, "object 0: flux is inf at observation 0"),
+        ({"band": ["g", "  "]}, "object 0: band is '  ' at observation 1 .* a band name"),
+    ],
+)
+def test_what_no_light_curve_has_is_named(replaced, message):
+    for tables in ([one_table(**replaced)], [pd.DataFrame(one_table(**replaced))]):
+        with pytest.raises(ValueError, match=message):
+            check_light_curves(tables)
+
+
+def test_the_largest_and_smallest_numbers_pass():
+    extremes = {"time": [-1e9, 1e9], "flux": [-1e50, 5e-324], "flux_err": [1e-50, 1e50]}
+    assert flatten_light_curves([one_table(**extremes)]).flux.tolist() == [-1e50, 5e-324]
+
+
+@pytest.mark.parametrize("field", ["time", "flux", "flux_err"])
+def test_the_constant_of_a_masked_value_is_a_missing_one(field):
+    for make in (dict, pd.DataFrame):
+        with pytest.raises(ValueError, match=f"object 0: {field} is nan at observation 1"):
+            check_light_curves([make(one_table(**{field: [1.0, np.ma.masked]}))])
+
+
+class NoArray:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no array of this")
+
+
+@pytest.mark.parametrize("field", ["time", "band", "flux", "flux_err"])
+@pytest.mark.parametrize(
+    "values", [NoArray(), torch.ones(2, requires_grad=True)], ids=["object", "tensor"]
+)
+def test_what_makes_no_array_is_named(field, values):
+    with pytest.raises(TypeError, match=f"object 1: {field} (cannot be read|is)"):
+        check_light_curves([one_table(), one_table(**{field: values})])
+
+
+def test_ragged_lists_and_numbers_that_cannot_be_compared_are_named():
+    with pytest.raises(TypeError, match="object 0: flux cannot be read as one value per obs"):
+        check_light_curves([one_table(flux=[[1.0], [1.0, 2.0]])])
+    with pytest.raises(TypeError, match="object 0: flux holds a number that cannot be compared"):
+        check_light_curves([one_table(flux=[Decimal("sNaN"), Decimal(1)])])
+
+
+@pytest.mark.parametrize("band", [["r"], {"r"}, {}, ("r",), b"r", 2, Decimal("sNaN")])
+@pytest.mark.parametrize("make", [dict, pd.DataFrame])
+def test_a_band_that_is_no_name_is_named(band, make):
+    tables = [make(one_table()), make(one_table(band=["g", band]))]
+    with pytest.raises(TypeError, match="object 1: band is .*; expected a string"):
+        check_light_curves(tables)
+
+
+def test_a_band_that_cannot_be_written_is_named():
+    with pytest.raises(TypeError, match=r"object 0: band is '.ud800'; expected a string"):
+        check_light_curves([one_table(band=["g", "\ud800"])])
+
+
+@pytest.mark.parametrize("band", [1, None, ("g",)])
+def test_a_band_of_a_reference_dict_is_a_string(band):
+    with pytest.raises(TypeError, match=r"object 0: band is .*; expected a string"):
+        check_light_curves([{band: {"t": [1.0], "y": [1.0], "e": [1.0]}}])
+
+
+@pytest.mark.parametrize("band", [[1, 2, 1], [b"g", b"r", b"g"]])
+def test_bands_of_a_nested_column_are_strings(band):
+    with pytest.raises(TypeError, match="X: field 'band' has the type .*; expected strings"):
+        check_light_curves(hand_made(["a", "b"], band=band))
+    codes = pd.Categorical([1, 2, 1])
+    with pytest.raises(TypeError, match="X: field 'band' has the type int64; expected strings"):
+        check_light_curves(hand_made(["a", "b"], band=codes))
+
+
+def test_decimals_and_empty_columns_of_a_nested_frame_are_read():
+    decimals = [Decimal("5.5"), Decimal("6.5"), Decimal("7.5")]
+    X = hand_made(["a", "b"], flux=decimals)
+    assert flatten_light_curves(X).flux.tolist() == [5.5, 6.5, 7.5]
+    lists = [pa.LargeListArray.from_arrays(pa.array([0, 0, 0], pa.int64()), pa.nulls(0))] * 4
+    struct = pa.StructArray.from_arrays(lists, names=["time", "band", "flux", "flux_err"])
+    X = NestedFrame({"light_curve": pd.Series(NestedExtensionArray(struct))})
+    assert flatten_light_curves(X, bands=("g",)).n_observations.tolist() == [0, 0]
+
+
+def test_columns_with_levels_are_refused():
+    columns = pd.MultiIndex.from_tuples([("light_curve", "time")])
+    with pytest.raises(ValueError, match="X: its columns have 2 levels; expected one"):
+        check_light_curves(pd.DataFrame([[1.0]], columns=columns))
+    columns = pd.MultiIndex.from_product([["time", "band", "flux", "flux_err"], ["a"]])
+    with pytest.raises(ValueError, match="object 0: field 'time' is missing"):
+        check_light_curves([pd.DataFrame([[1.0, "g", 1.0, 1.0]], columns=columns)])
+
+
+@pytest.mark.parametrize("shape", [(), (2, 2, 2)])
+def test_object_arrays_of_other_dimensions_are_refused(shape):
+    with pytest.raises(TypeError, match=f"X: got an array of {len(shape)} dimensions"):
+        check_light_curves(np.empty(shape, dtype=object))
+
+
+def test_list_columns_may_hold_what_has_a_shape():
+    table = one_table(time=torch.tensor([1.0, 2.0], dtype=torch.float64))
+    X = check_light_curves(pd.DataFrame({name: [values] for name, values in table.items()}))
+    assert flatten_light_curves(X).time.tolist() == [1.0, 2.0]
+    # A tensor computes like a number, but is none of the object.
+    assert list(check_light_curves([one_table(airmass=torch.ones(2))]).columns) == ["light_curve"]
+
+
+def test_messages_stay_short():
+    with pytest.raises(TypeError) as caught:
+        check_light_curves([one_table(flux=["x" * 10_000, 1.0])])
+    assert len(str(caught.value)) < 300
+    name = "n" * 10_000
+    with pytest.raises(ValueError) as caught:
+        check_light_curves(pd.Series([one_table(flux=[np.nan, 1.0])], index=[name]))
+    assert len(str(caught.value)) < 300
+
+
+def test_more_bands_than_a_survey_has_are_refused():
+    n = 40_000
+    table = {"time": np.arange(n) / 10, "band": [f"b{k}" for k in range(n)]}
+    with pytest.raises(ValueError, match="X: field 'band' has 40000 different values"):
+        check_light_curves([{**table, "flux": np.ones(n), "flux_err": np.ones(n)}])

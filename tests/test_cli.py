@@ -571,6 +571,14 @@ def test_a_file_that_claims_to_be_safe_is_not_unpickled(files, capsys):
     assert (files / "canary").exists()
 
 
+def test_a_model_file_under_another_name_is_loaded_as_what_it_is(files, capsys):
+    pytest.importorskip("skops")
+    assert main([*FIT, "--output", "m.tde"]) == 0
+    (files / "m.tde").rename(files / "m.renamed")
+    assert main(["predict", "m.renamed", "obs.csv", "--output", "renamed.csv"]) == 0
+    assert (files / "renamed.csv").is_file()
+
+
 def test_the_ending_of_a_model_says_what_it_is(files, capsys, monkeypatch):
     (files / "m.skops").write_bytes(b"")
     for arguments in ([*FIT, "--output", "m.skops"], ["predict", "m.skops", "obs.csv"]):

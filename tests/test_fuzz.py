@@ -47,7 +47,7 @@ from sklearn_tde import (
 FIELDS = ("time", "band", "flux", "flux_err")
 #: How many malformed inputs each test makes.
 CASES = {
-    "containers": 1200,
+    "containers": 1000,
     "tables": 500,
     "labels": 90,
     "displays": 50,
@@ -524,7 +524,7 @@ def expectation(defects, container, names):
     if container == "reference dicts":
         field = {"time": "t", "flux": "y", "flux_err": "e"}.get(field, field)
     name = position if container in NAMELESS else list(names)[position]
-    spelled = " ".join(repr(name).split())[:70]
+    spelled = repr(name)[:70]
     return (f"object {spelled}", field)
 
 

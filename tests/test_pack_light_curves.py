@@ -433,3 +433,110 @@ def test_the_order_of_rows_does_not_matter(seed, n):
     X = pack_light_curves(table)
     shuffled = pack_light_curves(table.sample(frac=1, random_state=seed)).loc[X.index]
     pd.testing.assert_frame_equal(shuffled, X)
+
+
+@pytest.mark.parametrize("value", [99.0, -99.0, -999.0, np.inf])
+def test_magnitudes_that_stand_for_a_missing_one_are_refused(value):
+    alerts = pd.DataFrame(
+        {"time": [1.0, 2.0], "band": "g", "mag": [19.0, value], "err": 0.1, "lim": [20.0, 20.0]}
+    )
+    names = {"object_id": None, "mag": "mag", "mag_err": "err"}
+    with pytest.raises(ValueError, match="object 0: mag is .* in row 1 .* magnitude of 50 at most"):
+        pack_light_curves(alerts, **names)
+    limits = alerts.assign(mag=np.nan, lim=[20.0, value])
+    with pytest.raises(ValueError, match="object 0: (lim is|both mag and lim are missing)"):
+        pack_light_curves(limits, **names, limiting_mag="lim")
+
+
+def test_errors_of_magnitudes_beyond_all_bounds_are_named():
+    alerts = pd.DataFrame({"time": [1.0], "band": "g", "mag": [-49.0], "err": [1e300]})
+    with pytest.raises(ValueError, match="object 0: flux_err is .* at observation 0"):
+        pack_light_curves(alerts, object_id=None, mag="mag", mag_err="err")
+
+
+@pytest.mark.parametrize("zero_point", [1e6, -1e6])
+def test_a_zero_point_beyond_all_bounds_is_refused(table, zero_point):
+    with pytest.raises(ValueError, match="zero_point: expected a finite magnitude"):
+        pack_light_curves(table, zero_point=zero_point)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"object_id": [["a"]] * 5}, "table: column 'object_id' holds values that cannot be told"),
+        ({"note": [["a"]] * 5}, "table: column 'note' holds values that cannot be told apart"),
+        ({"band": [["g"]] * 5}, r"object 'b': band is \['g'\]; expected a name"),
+        ({"band": ["g", "r", "\ud800", "g", "g"]}, "object 'b': band is '.ud800'; expected a name"),
+        ({"flux": [[1.0]] * 5}, r"column 'flux' holds no numbers: \[1.0\] at position 0"),
+    ],
+)
+def test_values_that_cannot_be_told_apart_are_named(table, columns, message):
+    columns = {name: pd.Series(values, dtype=object) for name, values in columns.items()}
+    with pytest.raises(TypeError, match=message):
+        pack_light_curves(table.assign(**columns))
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        pd.DataFrame({"object_id": [["a"], ["b"]]}),
+        pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
+        pd.DataFrame({"z": [1]}, index=pd.MultiIndex.from_tuples([("a", "b")])),
+        pd.DataFrame([["a", "b"]], columns=["object_id", "object_id"]),
+    ],
+    ids=["lists", "levels of columns", "levels of names", "twice"],
+)
+def test_a_table_of_objects_without_plain_names_is_refused(table, objects):
+    with pytest.raises((TypeError, ValueError), match="^objects: "):
+        pack_light_curves(table, objects=objects)
+
+
+def test_columns_of_a_table_need_plain_names(table):
+    with pytest.raises(ValueError, match="table: its columns have 2 levels"):
+        pack_light_curves(pd.concat({"a": table}, axis=1))
+    X = pack_light_curves(table.assign(**{"7": 0.5}).rename(columns={"7": 7}))
+    assert X[7].tolist() == [0.5, 0.5]
+
+
+class Foreign:
+    def __init__(self, result):
+        self.result = result
+
+    def to_pandas(self):
+        if self.result is None:
+            raise RuntimeError("no table of this")
+        return self.result
+
+
+def test_what_makes_no_table_is_named(table):
+    with pytest.raises(ValueError, match="table: it cannot be read as a DataFrame: no table of"):
+        pack_light_curves(Foreign(None))
+    with pytest.raises(TypeError, match="table: expected a DataFrame .* got Foreign"):
+        pack_light_curves(Foreign("a table"))
+    with pytest.raises(ValueError, match="table: it cannot be read as a DataFrame: All arrays"):
+        pack_light_curves({"time": [1.0, 2.0], "flux": [1.0]})
+
+
+@pytest.mark.parametrize("note", [3, {}, {"object_id": 1}, {"object_columns": 2}])
+def test_notes_that_others_wrote_over_are_ignored(table, note):
+    noted = table.copy()
+    noted.attrs["sklearn_tde"] = note
+    pd.testing.assert_frame_equal(pack_light_curves(noted), pack_light_curves(table))
+
+
+@pytest.mark.parametrize("values", [[1, "a", 2.0, None, 3], [{}, [1], 1.0, 2.0, 3.0]])
+def test_a_further_field_holds_values_of_one_type(table, values):
+    table["note"] = pd.Series(values, dtype=object)
+    with pytest.raises(TypeError, match="table: column 'note' cannot be kept .* values of the ty"):
+        pack_light_curves(table, observation_columns=("note",))
+
+
+def test_a_further_field_may_miss_values(table):
+    table["note"] = pd.Series(["x", None, np.nan, pd.NA, "y"], dtype=object)
+    X = pack_light_curves(table, observation_columns=("note",))
+    assert light_curve(X, "b")["note"].isna().tolist() == [True, False, False]
+
+
+def test_infinite_times_are_named_without_a_warning(table):
+    with pytest.raises(ValueError, match="object 'b': time is inf"):
+        pack_light_curves(table.assign(time=np.inf))

@@ -17,8 +17,9 @@ from imblearn.pipeline import Pipeline as ImblearnPipeline
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     BaggingClassifier,
     ExtraTreesClassifier,
     HistGradientBoostingClassifier,
@@ -28,9 +29,10 @@ from sklearn.ensemble import (
 )
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import SelectKBest, VarianceThreshold, chi2
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -42,8 +44,15 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    Normalizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier
 from skorch.callbacks import EpochTimer
 
@@ -176,6 +185,24 @@ TABLE_MODELS = {
     "best-first tree": make_pipeline(
         SimpleImputer(), DecisionTreeClassifier(max_leaf_nodes=4, random_state=0)
     ),
+    "selected by type": make_pipeline(
+        ColumnTransformer(
+            [
+                ("a", SimpleImputer(), make_column_selector(dtype_include=np.number)),
+                ("b", "drop", make_column_selector(dtype_include=[object, np.object_])),
+                ("c", "drop", make_column_selector(dtype_exclude=[np.floating, np.integer])),
+            ]
+        ),
+        GaussianNB(),
+    ),
+    "selected and boosted": make_pipeline(
+        SimpleImputer(),
+        VarianceThreshold(),
+        SelectKBest(k=1),
+        Normalizer(),
+        AdaBoostClassifier(n_estimators=2, random_state=0),
+    ),
+    "selected by counts": make_pipeline(SimpleImputer(), SelectKBest(chi2, k=1), GaussianNB()),
     "extra trees": ExtraTreesClassifier(n_estimators=3, random_state=0),
 }
 
@@ -280,6 +307,21 @@ def test_metadata_say_what_the_model_is(transients, tmp_path):
     assert facts["versions"]["scikit-learn"] == sklearn.__version__
     libraries = {"python", "sklearn_tde", "torch", "skorch", "skops", "numpy", "imbalanced-learn"}
     assert libraries < set(facts["versions"])
+
+
+@pytest.mark.parametrize("pos_label", ["SN Ia", "TDE"])
+def test_metadata_tell_the_class_that_a_threshold_was_tuned_for(pos_label, tmp_path):
+    """Not the one that it would be by default."""
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    model = TunedThresholdClassifierCV(
+        LogisticRegression(), cv=2, scoring=make_scorer(f1_score, pos_label=pos_label)
+    ).fit(X, np.array(["SN Ia", "TDE"] * 10))
+    save_model(model, tmp_path / "model.tde")
+    facts = json.loads(members(tmp_path / "model.tde")["metadata.json"])
+    assert facts["thresholds"] == [
+        {"where": "", "threshold": model.best_threshold_, "pos_label": pos_label}
+    ]
+    assert f"| {pos_label} from " in read_model_card(tmp_path / "model.tde")
 
 
 def test_the_card_tells_people_the_same(saved):
@@ -428,6 +470,11 @@ def test_a_cache_is_named(transients, tmp_path):
             "steps[1][1].random_state: numpy.random",
         ),
         (make_pipeline(OneHotEncoder(), LogisticRegression()), "OneHotEncoder"),
+        (
+            make_pipeline(SimpleImputer(), PolynomialFeatures(), LogisticRegression()),
+            "PolynomialFeatures",
+        ),
+        (make_pipeline(SimpleImputer(), SGDClassifier(random_state=0)), "SGDClassifier"),
         (HistGradientBoostingClassifier(max_iter=1), "HistGradientBoostingClassifier"),
     ],
 )
@@ -438,12 +485,49 @@ def test_functions_and_unlisted_estimators_are_named(model, expected, transients
     assert "not on the list of trusted types" in message
 
 
-def test_keys_that_would_come_back_as_others_are_refused(tmp_path):
+def labelled_by_truth(class_weight):
     X = np.random.default_rng(0).normal(size=(12, 3))
-    model = LSTMTransientClassifier(
-        hidden_dim=3, max_epochs=1, class_weight={False: 1.0, True: 2.0}
-    ).fit(X, np.arange(12) % 2 == 0)
-    assert "class_weight: builtins.bool (type of a key)" in refused(model, tmp_path / "model.tde")
+    return LSTMTransientClassifier(
+        hidden_dim=3, max_epochs=1, random_state=0, class_weight=class_weight
+    ).fit(X, np.arange(12) % 2 == 0), X
+
+
+def test_keys_that_would_come_back_as_others_are_refused_with_advice(tmp_path):
+    model, _ = labelled_by_truth({False: 1.0, True: 2.0})
+    message = refused(model, tmp_path / "model.tde")
+    assert "class_weight: builtins.bool (type of a key: " in message
+    assert "use 0 and 1" in message
+
+
+def test_the_advice_on_boolean_keys_holds(tmp_path):
+    model, X = labelled_by_truth({0: 1.0, 1: 2.0})
+    loaded = check_round_trip(model, X, tmp_path / "model.tde")
+    by_truth, _ = labelled_by_truth({False: 1.0, True: 2.0})
+    np.testing.assert_array_equal(loaded.predict_proba(X), by_truth.predict_proba(X))
+
+
+@pytest.mark.parametrize("attribute", ["class_count_", "history_", "n_iter_"])
+def test_a_network_of_an_earlier_version_is_named(attribute, transients, tmp_path):
+    model = small().fit(*transients)
+    delattr(model[-1], attribute)
+    message = refused(model, tmp_path / "model.tde")
+    assert f"classifier: the LSTMTransientClassifier has no {attribute}" in message
+    assert "fit it again" in message
+
+
+@pytest.mark.parametrize(
+    ("description", "error", "expected"),
+    [
+        (5, TypeError, "description=5; expected text or None"),
+        (b"text", TypeError, "description=b'text'; expected text or None"),
+        ("a\ud800", ValueError, "no UTF-8 form at position 1; expected text without lone"),
+    ],
+)
+def test_a_description_is_text(description, error, expected, fitted, tmp_path):
+    with pytest.raises(error, match=expected) as caught:
+        save_model(fitted, tmp_path / "model.tde", description=description)
+    assert type(caught.value) is error
+    assert not list(tmp_path.iterdir())
 
 
 # Writing

@@ -17,9 +17,11 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -657,6 +659,10 @@ def tree_file(tmp_path_factory):
         ("feature", 0, 4),
         ("feature", 0, -2),
         ("feature", 0, 10**9),
+        # A node with two parents, a node without, half a leaf
+        ("right_child", 0, 1),
+        ("left_child", -1, 0),
+        ("right_child", -1, 1),
     ],
 )
 def test_a_tree_that_leads_out_of_its_memory_is_refused(field, row, value, tree_file, tmp_path):
@@ -685,6 +691,134 @@ def test_the_nodes_of_a_tree_are_counted(tree_file, tmp_path):
         attributes(schema)["tree_"]["content"]["content"]["node_count"] = text(10**6)
 
     assert "tree_: its nodes are no tree" in refused(with_schema(tree_file, change), tmp_path)
+
+
+@pytest.mark.parametrize("depth", [0, -1, 1, 10**9, None, True])
+def test_a_tree_is_as_deep_as_it_says(depth, tree_file, tmp_path):
+    """`decision_path` makes room for paths of this length, and does not look where it writes."""
+
+    def change(schema):
+        content = attributes(schema)["tree_"]["content"]["content"]
+        assert json.loads(content["max_depth"]["content"]) > 1
+        content["max_depth"] = text(depth)
+
+    message = refused(with_schema(tree_file, change), tmp_path)
+    assert "tree_: " in message
+    assert ("its nodes are no tree" in message) == (type(depth) is int)
+
+
+def test_trees_inside_a_forest_are_as_deep_as_they_say(tmp_path):
+    path = tmp_path / "model.tde"
+    save_model(RandomForestClassifier(n_estimators=2, random_state=0).fit(X, Y), path)
+
+    def change(schema):
+        tree = attributes(schema)["estimators_"]["content"][1]["content"]["content"]["tree_"]
+        tree["content"]["content"]["max_depth"] = text(0)
+
+    message = refused(with_schema(path.read_bytes(), change), tmp_path)
+    assert "estimators_[1].tree_: its nodes are no tree" in message
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"max_leaf_nodes": 5}, {"ccp_alpha": 0.05}, {"max_depth": 1}], ids=str
+)
+@pytest.mark.parametrize("labels", [Y, np.zeros(30)], ids=["split", "root alone"])
+def test_honest_trees_of_every_shape_pass(params, labels, tmp_path):
+    model = DecisionTreeClassifier(random_state=0, **params).fit(X, labels)
+    save_model(model, tmp_path / "model.tde")
+    loaded = load_model(tmp_path / "model.tde")
+    assert loaded.get_depth() == model.get_depth()
+    paths = loaded.decision_path(X)
+    assert (paths != model.decision_path(X)).nnz == 0
+    np.testing.assert_array_equal(loaded.apply(X), model.apply(X))
+    np.testing.assert_array_equal(loaded.feature_importances_, model.feature_importances_)
+
+
+@pytest.mark.parametrize("n_classes", [[0], [-1], [3], [2, 2], []])
+def test_the_values_of_a_tree_are_those_of_its_classes(n_classes, tree_file, tmp_path):
+    inner = parts(tree_file)[1]
+    tree = attributes(json.loads(inner["schema.json"]))["tree_"]
+    buffer = BytesIO()
+    np.save(buffer, np.array(n_classes, dtype=np.int64))
+    inner[tree["__reduce__"]["args"]["content"][1]["file"]] = buffer.getvalue()
+    assert "tree_: its nodes are no tree" in refused(forged(tree_file, model=pack(inner)), tmp_path)
+
+
+def test_a_tree_has_classes(tree_file, tmp_path):
+    """A tree without any has no values, which its compiled code would read nevertheless."""
+    inner = parts(tree_file)[1]
+    tree = attributes(json.loads(inner["schema.json"]))["tree_"]
+    values = tree["content"]["content"]["values"]["file"]
+    empty = np.load(BytesIO(inner[values]))[:, :, :0]
+    n_classes = tree["__reduce__"]["args"]["content"][1]["file"]
+    for name, array in ((values, empty), (n_classes, np.zeros(1, dtype=np.int64))):
+        buffer = BytesIO()
+        np.save(buffer, array)
+        inner[name] = buffer.getvalue()
+    assert "tree_: its nodes are no tree" in refused(forged(tree_file, model=pack(inner)), tmp_path)
+
+
+def test_the_values_of_a_tree_have_its_shape(tree_file, tmp_path):
+    inner = parts(tree_file)[1]
+    content = attributes(json.loads(inner["schema.json"]))["tree_"]["content"]["content"]
+    buffer = BytesIO()
+    np.save(buffer, np.load(BytesIO(inner[content["values"]["file"]]))[:, :, :1])
+    inner[content["values"]["file"]] = buffer.getvalue()
+    assert "tree_: its nodes are no tree" in refused(forged(tree_file, model=pack(inner)), tmp_path)
+
+
+@pytest.mark.parametrize("field", ["nodes", "values"])
+def test_the_arrays_of_a_tree_are_arrays(field, tree_file, tmp_path):
+    def change(schema):
+        array = attributes(schema)["tree_"]["content"]["content"][field]
+        array.update({"__class__": "float64"})
+
+    message = refused(with_schema(tree_file, change), tmp_path)
+    assert "numpy.float64 in the place of an array" in message
+
+
+def test_the_arguments_of_a_tree_have_an_order(tree_file, tmp_path):
+    def change(schema):
+        attributes(schema)["tree_"]["__reduce__"]["args"].update(
+            {"__loader__": "SetNode", "__class__": "set"}
+        )
+
+    assert "tree_: it is no tree" in refused(with_schema(tree_file, change), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        # Without an order: 9.0 is looked for, and found behind the end.
+        node(
+            "NdArrayNode",
+            "numpy.ndarray",
+            type="json",
+            content=[text(value) for value in (9.0, float("nan"), 1.0, 2.0, 3.0)],
+            shape=node("TupleNode", "builtins.tuple", content=[text(5)]),
+        ),
+        node("ListNode", "builtins.list", content=[text(0), text(1)]),
+        text(None),
+    ],
+    ids=["objects", "list", "none"],
+)
+def test_labels_that_are_counted_are_plain_arrays(labels, tmp_path):
+    path = tmp_path / "model.tde"
+    save_model(OneVsRestClassifier(LogisticRegression()).fit(X, Y), path)
+
+    def change(schema):
+        attributes(attributes(schema)["label_binarizer_"])["classes_"] = labels
+
+    message = refused(with_schema(path.read_bytes(), change), tmp_path)
+    assert "label_binarizer_.classes_: " in message
+    assert "in the place of an array of plain values" in message
+
+
+def test_labels_of_text_objects_pass(tmp_path):
+    y = np.array(["SN Ia", "TDE"] * 15, dtype=object)
+    model = OneVsRestClassifier(LogisticRegression()).fit(X, y)
+    save_model(model, tmp_path / "model.tde")
+    np.testing.assert_array_equal(load_model(tmp_path / "model.tde").predict(X), model.predict(X))
 
 
 @pytest.mark.parametrize(
@@ -750,7 +884,10 @@ def test_the_list_names_nothing_by_pattern_and_no_code():
     assert not [name for name in names if name.startswith(forbidden) or "*" in name]
     functions = TRUSTED_TYPES["FunctionNode"]
     assert all(
-        name.startswith(("sklearn.metrics.", "sklearn_tde.evaluation.")) for name in functions
+        name.startswith(
+            ("sklearn.feature_selection.", "sklearn.metrics.", "sklearn_tde.evaluation.")
+        )
+        for name in functions
     )
 
 

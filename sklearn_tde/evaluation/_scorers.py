@@ -7,9 +7,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import make_scorer
-from sklearn.metrics._scorer import _BaseScorer
+from sklearn.metrics._scorer import _BaseScorer, _Scorer
 from sklearn.utils._param_validation import Interval, validate_params
+
+from sklearn_tde._weights import check_sample_weight
 
 from ._checks import plain_value
 from ._scores import ScoredSample
@@ -57,7 +58,9 @@ def tde_scorers(
     ------
     ValueError
         By the scorers, if `pos_label` is not among the classes of the estimator. scikit-learn's
-        tools turn that into NaN and a warning unless they are given ``error_score="raise"``.
+        tools turn that into NaN and a warning unless they are given ``error_score="raise"``. Also
+        if `sample_weight` is not one finite number of 0 or more per object, or if a threshold is
+        tuned for a score of the probability.
 
     See Also
     --------
@@ -99,7 +102,7 @@ def tde_scorers(
     """
     pos_label = plain_value(pos_label)
     scorers = {
-        metric: make_scorer(score_labels, metric=metric, pos_label=pos_label)
+        metric: LabelScorer(score_labels, 1, {"metric": metric, "pos_label": pos_label}, "predict")
         for metric in _OF_LABELS
     }
     for metric in _OF_PROBABILITIES:
@@ -112,6 +115,19 @@ def tde_scorers(
     return scorers
 
 
+class LabelScorer(_Scorer):
+    """Score the predicted labels by one class of any number.
+
+    scikit-learn's own scorer asks the estimator about `pos_label` for two classes only.
+    """
+
+    def _score(self, method_caller: Callable, estimator: Any, X: Any, y_true: Any, **kwargs: Any):
+        # Outlier detectors predict labels without having classes.
+        if hasattr(estimator, "classes_"):
+            _position(self._kwargs["pos_label"], estimator)
+        return super()._score(method_caller, estimator, X, y_true, **kwargs)
+
+
 class ProbabilityScorer(_BaseScorer):
     """Score the probability of one class of any number.
 
@@ -120,14 +136,10 @@ class ProbabilityScorer(_BaseScorer):
 
     def _score(self, method_caller: Callable, estimator: Any, X: Any, y_true: Any, **kwargs: Any):
         # Not through `method_caller`: it remembers the column of whichever class was asked first.
-        pos_label, classes = self._kwargs["pos_label"], estimator.classes_.tolist()
-        if pos_label not in classes:
-            raise ValueError(
-                f"pos_label={pos_label!r} is not among the classes of the estimator: {classes}."
-            )
-        probability = estimator.predict_proba(X)[:, classes.index(pos_label)]
+        column = _position(self._kwargs["pos_label"], estimator)
+        probability = estimator.predict_proba(X)[:, column]
         kwargs = {**self._kwargs, **kwargs}
-        return self._sign * self._score_func(y_true, probability, **kwargs)
+        return self._sign * self._score_func(y_true, y_score=probability, **kwargs)
 
 
 def score_labels(
@@ -153,13 +165,14 @@ def score_labels(
     """
     called = np.asarray(y_pred) == pos_label
     sample = _sample(y_true, called, called.astype(np.float64), pos_label)
-    return float(sample.scores(_as_draw(sample_weight))[metric][0])
+    return float(sample.scores(_as_draw(sample_weight, called))[metric][0])
 
 
 def score_probabilities(
     y_true: Any,
-    y_score: Any,
+    y_pred: Any = None,
     *,
+    y_score: Any = None,
     metric: str,
     pos_label: Any,
     min_precision: float | None = None,
@@ -171,7 +184,10 @@ def score_probabilities(
     ----------
     y_true : array-like of shape (n_objects,)
         Labels.
-    y_score : array-like of shape (n_objects,)
+    y_pred : array-like of shape (n_objects,) or None, default=None
+        Predicted labels, which are refused: what tunes a threshold hands them over by position,
+        and those that are numbers cannot be told from probabilities.
+    y_score : array-like of shape (n_objects,) or None, default=None
         Probability of `pos_label`.
     metric : str
         "recall_at_precision", or name of a score of :class:`ScoredSample`.
@@ -187,14 +203,14 @@ def score_probabilities(
     score : float
         The score.
     """
-    probability = np.asarray(y_score)
-    if probability.dtype.kind not in "fiub":
+    if y_pred is not None:
         raise ValueError(
-            f"{metric} scores probabilities, got labels such as {plain_value(probability[0])!r}; "
-            f"a threshold is tuned for one of {', '.join(_OF_LABELS)}."
+            f"{metric} scores probabilities, got predicted labels; a threshold is tuned for one "
+            f"of {', '.join(_OF_LABELS)}."
         )
+    probability = np.asarray(y_score)
     sample = _sample(y_true, probability >= 0.5, probability.astype(np.float64), pos_label)
-    draw = _as_draw(sample_weight)
+    draw = _as_draw(sample_weight, probability)
     if metric == "recall_at_precision":
         return float(sample.recall_at_precision(min_precision, draw)[0])
     return float(sample.scores(draw)[metric][0])
@@ -205,7 +221,16 @@ def _sample(y_true, called, probability, pos_label):
     return ScoredSample(positive, called, probability, classes=(False, True), pos_label=True)
 
 
-def _as_draw(sample_weight):
-    if sample_weight is None:
-        return None
-    return np.asarray(sample_weight, dtype=np.float64)[np.newaxis]
+def _as_draw(sample_weight, objects):
+    return None if sample_weight is None else check_sample_weight(sample_weight, objects)[None]
+
+
+def _position(pos_label, estimator):
+    """Return where `pos_label` is among the classes of the estimator."""
+    classes = np.asarray(estimator.classes_).tolist()
+    if pos_label not in classes:
+        raise ValueError(
+            f"pos_label={pos_label!r} is not among the classes of the estimator: {classes}. Name "
+            f"one of them, as in tde_scorers(pos_label={classes[-1]!r})."
+        )
+    return classes.index(pos_label)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import _check_sample_weight
+
+from sklearn_tde._weights import check_sample_weight, read_sample_weight
 
 
 def check_weights(
@@ -32,9 +33,13 @@ def check_weights(
     """
     if sample_weight is not None:
         remedy = "leave one of the two out (class_weight needs neither)"
-        _check_length("sample_weight", np.asarray(sample_weight), len(X), remedy)
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        _check_length("sample_weight", read_sample_weight(sample_weight), len(X), remedy)
+    weight = check_sample_weight(sample_weight, X)
     left = np.unique(codes[weight > 0])
+    if not left.size:
+        raise ValueError(
+            "sample_weight is zero for every object; expected two classes with weight or more."
+        )
     if len(left) < 2:
         raise ValueError(
             f"sample_weight is 0 for every object but those of one class, "

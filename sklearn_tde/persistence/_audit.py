@@ -14,6 +14,7 @@ from sklearn_tde.persistence._container import ModelFileError
 from sklearn_tde.persistence._trusted_types import (
     ATTRIBUTES_LEFT_OUT,
     KEY_TYPES,
+    ORDERED_LABELS,
     TREE,
     TREE_ESTIMATORS,
     TRUSTED_TYPES,
@@ -22,6 +23,8 @@ from sklearn_tde.persistence._trusted_types import (
 #: Version of skops' own format that is understood here.
 _PROTOCOL = 2
 _NAME = {"__class__", "__module__", "__loader__"}
+_BOOLEAN_KEYS = ": the keys False and True would both come back as True; use 0 and 1"
+_ADVICE_ON_KEYS = {"builtins.bool": _BOOLEAN_KEYS, "numpy.bool": _BOOLEAN_KEYS}
 
 
 class SchemaAudit:
@@ -119,7 +122,8 @@ class SchemaAudit:
         for key_type in _of_type(key_types["content"], list, path):
             _check_keys(key_type, set(), path)
             if key_type["__loader__"] != "TypeNode" or _name(key_type) not in KEY_TYPES:
-                self.refused.append(f"{path}: {_name(key_type)} (type of a key)")
+                advice = _ADVICE_ON_KEYS.get(_name(key_type), "")
+                self.refused.append(f"{path}: {_name(key_type)} (type of a key{advice})")
         if len(key_types["content"]) != len(content):
             raise _malformed(path, "it has another number of keys than of key types")
         return content
@@ -139,8 +143,10 @@ class SchemaAudit:
                 continue
             if key == "tree_" and name in TREE_ESTIMATORS:
                 self._visit_tree(value, attributes, where)
-            else:
-                self._visit(value, where)
+                continue
+            self._visit(value, where)
+            if key == ORDERED_LABELS.get(name):
+                self._plain_array(value, where)
 
     def _visit_array(self, node: dict[str, Any], path: str) -> None:
         if node["type"] == "numpy":
@@ -169,6 +175,13 @@ class SchemaAudit:
         buffer.seek(0)
         return np.load(buffer, allow_pickle=False)
 
+    def _plain_array(self, node: dict[str, Any], path: str) -> np.ndarray:
+        """Return a stored array that is built as what is stored, and not made a scalar of."""
+        found = (node["__loader__"], _name(node), node.get("type"))
+        if found != ("NdArrayNode", "numpy.ndarray", "numpy"):
+            raise _malformed(path, f"{_name(node)} in the place of an array of plain values")
+        return self._array(node, path)
+
     def _visit_masked_array(self, node: dict[str, Any], path: str) -> None:
         _check_keys(node, {"content"}, path)
         content = _of_type(node["content"], dict, path)
@@ -193,25 +206,24 @@ class SchemaAudit:
             raise _malformed(path, "it is no tree")
         _check_keys(node, {"__reduce__", "content"}, path)
         arguments, state = _of_type(node["__reduce__"], dict, path)["args"], node["content"]
+        if (arguments["__loader__"], state["__loader__"]) != ("TupleNode", "DictNode"):
+            raise _malformed(path, "it is no tree")
         self._visit(arguments, path)
         self._visit(state, path)
         n_features, n_classes, n_outputs = arguments["content"]
         n_features, n_outputs = _scalar(n_features, path), _scalar(n_outputs, path)
-        members = self._array(n_classes, path)
-        nodes = self._array(state["content"]["nodes"], path)
-        n_nodes = _scalar(state["content"]["node_count"], path)
-        position = np.arange(len(nodes))
-        inner = nodes["left_child"] != -1
-        children = np.stack([nodes["left_child"], nodes["right_child"]])[:, inner]
-        feature = nodes["feature"][inner]
+        max_depth = _of_type(_scalar(state["content"]["max_depth"], path), int, path)
+        n_classes = self._plain_array(n_classes, path)
+        nodes = self._plain_array(state["content"]["nodes"], path)
+        values = self._plain_array(state["content"]["values"], path)
         if not (
             n_features == _scalar(owner["n_features_in_"], path)
-            and (n_outputs,) == members.shape
-            and (n_nodes,) == nodes.shape
-            and n_nodes > 0
-            # Children come after their parents: there is an end to every path.
-            and ((children > position[inner]) & (children < n_nodes)).all()
-            and ((feature >= 0) & (feature < n_features)).all()
+            and (n_outputs,) == n_classes.shape
+            and n_outputs > 0
+            and n_classes.min() > 0
+            and values.shape == (len(nodes), n_outputs, n_classes.max())
+            and (_scalar(state["content"]["node_count"], path),) == nodes.shape
+            and _depth(nodes, n_features) == max_depth
         ):
             raise _malformed(path, "its nodes are no tree")
 
@@ -241,6 +253,29 @@ def canonical(members: Mapping[str, bytes]) -> dict[str, bytes]:
         "schema.json": schema.encode(),
         **{name: content for content, name in numbered.items()},
     }
+
+
+def _depth(nodes: np.ndarray, n_features: int) -> int | None:
+    """Return the depth of a tree, None if the nodes are none.
+
+    scikit-learn makes room for paths of the depth that a tree says it has.
+    """
+    children = np.stack([nodes["left_child"], nodes["right_child"]])
+    inner = (children != -1).any(axis=0)
+    feature = nodes["feature"][inner]
+    parents = np.flatnonzero(inner)
+    if not (
+        len(nodes) > 0
+        # Every node but the root is the child of one, which comes before it: every path ends.
+        and np.array_equal(np.sort(children[:, inner], axis=None), np.arange(1, len(nodes)))
+        and (children[:, inner] > parents).all()
+        and ((feature >= 0) & (feature < n_features)).all()
+    ):
+        return None
+    depth = [0] * len(nodes)
+    for parent, left, right in zip(parents.tolist(), *children[:, inner].tolist(), strict=True):
+        depth[left] = depth[right] = depth[parent] + 1
+    return max(depth)
 
 
 def _name(node: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_tde import __version__
 from sklearn_tde.neural_network import LSTMTransientClassifier
+from sklearn_tde.persistence._container import ModelFileError
 from sklearn_tde.preprocessing import LightCurveGridder
 
 #: Version of the layout of the file and of the metadata.
@@ -32,6 +33,8 @@ _CARD = """\
 {table}
 
 ## Training
+
+Objects are counted as they reached the network, copies that a sampler made included.
 
 {training}
 
@@ -178,6 +181,13 @@ def _threshold(part: Any, path: str) -> Iterator[dict[str, Any]]:
 
 def _network(network: LSTMTransientClassifier, path: str) -> dict[str, Any]:
     """Return how a network was trained."""
+    for name in ("class_count_", "history_", "n_iter_"):
+        if not hasattr(network, name):
+            raise ModelFileError(
+                f"{path or 'the model'}: the {type(network).__name__} has no {name}, as those of "
+                "earlier versions of sklearn_tde; expected one that this version has fitted: fit "
+                "it again"
+            )
     counts = zip(network.classes_, network.class_count_, strict=True)
     return {
         "where": path,

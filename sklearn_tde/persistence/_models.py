@@ -69,6 +69,10 @@ def save_model(estimator: Any, path: str | PathLike[str], *, description: str | 
     ModelFileError
         If the model holds something that cannot be shared, such as a callback, a cache, a function
         or an estimator of one's own; the message names the parameter.
+    TypeError
+        If `description` is neither text nor None.
+    ValueError
+        If `description` holds half a character, which no file can.
     OSError
         If the file cannot be written.
 
@@ -90,6 +94,7 @@ def save_model(estimator: Any, path: str | PathLike[str], *, description: str | 
     >>> bool((loaded.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
+    _check_description(description)
     _import_skops("save_model")
     path = Path(path)
     if path.is_dir():
@@ -224,6 +229,18 @@ def read_model_card(path: str | PathLike[str]) -> str:
     )
 
 
+def _check_description(description: Any) -> None:
+    if not isinstance(description, str | None):
+        raise TypeError(f"description={description!r}; expected text or None.")
+    try:
+        (description or "").encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"description={description!r} has no UTF-8 form at position {error.start}; expected "
+            "text without lone surrogates."
+        ) from error
+
+
 def _import_skops(caller: str) -> Any:
     try:
         import skops.io
@@ -279,7 +296,7 @@ def _dump(estimator: Any) -> bytes:
             f"something in it cannot be written ({type(error).__name__}: {error}); expected "
             "estimators, arrays, numbers and text"
         ) from error
-    _audit(members)
+    _audit(members, "joblib shares any model, among people who trust each other")
     return pack(members)
 
 
@@ -302,7 +319,7 @@ def _forget_owners(value: Any, seen: set[int]) -> None:
         _forget_owners(child, seen)
 
 
-def _audit(members: dict[str, bytes]) -> None:
+def _audit(members: dict[str, bytes], advice: str) -> None:
     audit = SchemaAudit(members)
     audit.run()
     if audit.refused:
@@ -311,15 +328,14 @@ def _audit(members: dict[str, bytes]) -> None:
         raise ModelFileError(
             f"it holds what is not on the list of trusted types: {shown}{more}. Expected "
             "estimators of sklearn_tde and those of scikit-learn and imbalanced-learn that the "
-            "user guide lists, without functions; a model that needs more can be shared with "
-            "joblib among people who trust each other"
+            f"user guide lists, without functions; {advice}"
         )
 
 
 def _build(model: bytes) -> Any:
     """Return the classifier in a skops archive, once it holds trusted types only."""
     members = unpack(model)
-    _audit(members)
+    _audit(members, "do not load this file by other means unless you trust who made it")
     try:
         estimator = _import_skops("load_model").loads(model, trusted=all_trusted_types())
         _check_classifier(estimator)

@@ -4,15 +4,18 @@ skops trusts every estimator of scikit-learn, and a type that it trusts anywhere
 file call, with arguments of the file's choice. So what it reads is checked against this list
 first, kind of node by kind of node (see `_audit`).
 
-What a type must be to stand here: its `__new__` and `__setstate__`, and prediction with any
-attributes at all, run nothing that comes from the file, neither Python nor compiled code that takes
-an index or a size from the file without a check. Left out for that reason, among others:
+What a type must be to stand here: its `__new__`, its `__setstate__` and every public method, not
+prediction alone, with any attributes at all, run nothing that comes from the file, neither Python
+nor compiled code that takes an index or a size from the file without a check. Where compiled code
+needs a check, `_audit` makes it. Left out for that reason, among others:
 
 - functions, `functools.partial`, `operator.*` and bound methods: they are code, or call it;
 - distributions of `scipy.stats`: they compile source text from their attributes;
 - support vector machines, nearest neighbours, gradient boosting and networks of scikit-learn:
   their compiled parts read their attributes unchecked;
 - one-hot encoders, whose sparse output is filled at positions counted from an attribute;
+- polynomial features, whose sparse output is as large as an attribute makes it, not as is needed;
+- stochastic gradient descent, which is trained further on averages whose size is not checked;
 - random generators, whose position in their table is not checked; an integer seed does it.
 """
 
@@ -34,6 +37,7 @@ _ESTIMATORS = (
     "sklearn.ensemble._bagging.BaggingClassifier",
     "sklearn.ensemble._stacking.StackingClassifier",
     "sklearn.ensemble._voting.VotingClassifier",
+    "sklearn.ensemble._weight_boosting.AdaBoostClassifier",
     "sklearn.multiclass.OneVsRestClassifier",
     "sklearn.multiclass._ConstantPredictor",
     # Searched, thresholded, calibrated
@@ -53,12 +57,15 @@ _ESTIMATORS = (
     "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
     # Features: numpy throughout
     "sklearn.decomposition._pca.PCA",
+    "sklearn.feature_selection._univariate_selection.SelectKBest",
+    "sklearn.feature_selection._variance_threshold.VarianceThreshold",
     "sklearn.impute._base.MissingIndicator",
     "sklearn.impute._base.SimpleImputer",
     # "passthrough" in a ColumnTransformer; with a function it is refused (ATTRIBUTES_LEFT_OUT).
     "sklearn.preprocessing._function_transformer.FunctionTransformer",
     "sklearn.preprocessing._data.MaxAbsScaler",
     "sklearn.preprocessing._data.MinMaxScaler",
+    "sklearn.preprocessing._data.Normalizer",
     "sklearn.preprocessing._data.PowerTransformer",
     "sklearn.preprocessing._data.QuantileTransformer",
     "sklearn.preprocessing._data.RobustScaler",
@@ -86,6 +93,7 @@ _SCORERS = (
     "sklearn.metrics._scorer._MultimetricScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
+    "sklearn_tde.evaluation._scorers.LabelScorer",
     "sklearn_tde.evaluation._scorers.ProbabilityScorer",
 )
 
@@ -112,8 +120,10 @@ _SPLITTERS = tuple(
     )
 )
 
-#: Scores of labels and probabilities: pure functions of arrays.
+#: Scores of labels, probabilities and features: pure functions of arrays.
 _FUNCTIONS = (
+    "sklearn.feature_selection._univariate_selection.chi2",
+    "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.metrics._classification.accuracy_score",
     "sklearn.metrics._classification.balanced_accuracy_score",
     "sklearn.metrics._classification.brier_score_loss",
@@ -145,6 +155,12 @@ _NUMPY_TYPES = tuple(
     )
 )
 
+#: Kinds of columns that a `make_column_selector` selects by: classes, never called.
+_COLUMN_KINDS = (
+    "builtins.object",
+    *(f"numpy.{name}" for name in ("floating", "integer", "number", "object_")),
+)
+
 #: Types of the keys of a dict, called with the key as text: "False" would become True, so no bool.
 KEY_TYPES = frozenset(
     {"builtins.float", "builtins.int", "builtins.str", "numpy.float64", "numpy.int64", "numpy.str_"}
@@ -166,13 +182,14 @@ TRUSTED_TYPES: dict[str, frozenset[str]] = {
     "SetNode": frozenset({"builtins.set"}),
     "SliceNode": frozenset({"builtins.slice"}),
     "TupleNode": frozenset({"builtins.tuple"}),
-    # Types as values: of an encoder's output, and what a repeated splitter repeats.
+    # Types as values: of an encoder's output, of columns, and what a repeated splitter repeats.
     "TypeNode": frozenset(
         {
             "builtins.bool",
             "builtins.float",
             "builtins.int",
             "builtins.str",
+            *_COLUMN_KINDS,
             *_NUMPY_TYPES,
             "sklearn.model_selection._split.KFold",
             "sklearn.model_selection._split.StratifiedKFold",
@@ -185,6 +202,10 @@ TREE = "sklearn.tree._tree.Tree"
 TREE_ESTIMATORS = frozenset(
     {"sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier"}
 )
+
+#: What is filled at the positions of labels among these attributes: arrays of plain values, because
+#: objects may have no order.
+ORDERED_LABELS = {"sklearn.preprocessing._label.LabelBinarizer": "classes_"}
 
 #: Attributes that must be None, or empty, and what to do about one that is not.
 ATTRIBUTES_LEFT_OUT: dict[str, dict[str, str]] = {

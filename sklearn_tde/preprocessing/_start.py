@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_tde._photometry import shown
 from sklearn_tde.light_curves import FlatLightCurves
 
 #: Two detections confirm each other if they are at most this many days apart ...
@@ -47,7 +48,7 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
         if since.max() > LONGEST:
             worst = int(np.argmax(since))
             raise ValueError(
-                f"object {flat.index[position[worst]]!r}: its detections are {since[worst]:g} "
+                f"object {shown(flat.index[position[worst]])}: its detections are {since[worst]:g} "
                 "days apart; expected times in days."
             )
         # One axis on which objects never meet finds the next night's detection of all at once.

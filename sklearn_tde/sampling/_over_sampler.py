@@ -58,7 +58,8 @@ class LightCurveOverSampler(BaseOverSampler):
         `sampling_strategy` asks for is multiplied by ``1 + n_copies``.
     flux_noise : float, default=0.5
         Noise added to the flux, in units of its error. The errors stay. Half an error is about
-        the real scatter of alert photometry, whose errors are quoted too large.
+        the real scatter of alert photometry, whose errors are quoted too large; a copy then
+        scatters by sqrt(2) times as much as its parent.
     drop : float, default=0.5
         Largest share of the observations that a copy loses, at random; for each copy the share is
         drawn between 0 and this.
@@ -69,8 +70,8 @@ class LightCurveOverSampler(BaseOverSampler):
         Largest shift of a whole copy in time, in days, to either side. A gridder sets the clock
         by the first detection and does not see it; it is for models that read the date.
     redshift_factor : float, default=1.0
-        Largest factor by which 1 + z grows in a copy (Boone 2019 takes 1.5). 1 leaves the
-        distances, and needs no redshifts.
+        Largest factor by which 1 + z grows in a copy, at most 10 (Boone 2019 takes 1.5). 1 leaves
+        the distances, and needs no redshifts.
     redshift_column : str, default="redshift"
         Column of `X` with the redshifts; read if `redshift_factor` is above 1. An object whose
         redshift is missing or not above 0 stays where it is. Copies have their new redshift in it.
@@ -107,13 +108,13 @@ class LightCurveOverSampler(BaseOverSampler):
     Notes
     -----
     A copy is made in this order: it is moved to its redshift (times since the first observation
-    times (1 + z') / (1 + z), fluxes dimmed, errors as the survey has them at that flux, noise
-    added up to them), its fluxes are redrawn, it loses what is no detection any more, it ends, it
-    loses further observations, it is shifted. A copy of an object with observations keeps at
-    least the most significant one that it has before its end. The spectrum is not shifted: with
-    a few bands that would be a guess, and colours stay those of the parent, which is good for
-    small steps in redshift only. Where less than two detections would be left, the copy comes
-    nearer.
+    times (1 + z') / (1 + z), fluxes dimmed, errors as the survey has them at that flux, and
+    `flux_noise` times the noise that dimming has taken away), its fluxes are redrawn, it loses
+    what is no detection any more, it ends, it loses further observations, it is shifted. A copy
+    of an object with observations keeps at least the most significant one that it has before its
+    end. The spectrum is not shifted: with a few bands that would be a guess, and colours stay
+    those of the parent, which is good for small steps in redshift only. Where less than two
+    detections would be left, the copy comes nearer.
 
     Copies resemble their parents. Whatever splits the data again after the sampler, such as
     `early_stopping` of a classifier, must be told the groups, or sits in a pipeline with the
@@ -144,13 +145,13 @@ class LightCurveOverSampler(BaseOverSampler):
         **BaseOverSampler._parameter_constraints,
         "sampling_strategy": [*BaseOverSampler._parameter_constraints["sampling_strategy"], None],
         "n_copies": [Interval(Integral, 0, None, closed="left")],
-        "flux_noise": [Interval(Real, 0, None, closed="left")],
+        "flux_noise": [Interval(Real, 0, 100, closed="both")],
         "drop": [Interval(Real, 0, 1, closed="left")],
         "truncation": [Interval(Real, 0, 1, closed="both")],
         "time_shift": [Interval(Real, 0, 1e6, closed="left")],
-        "redshift_factor": [Interval(Real, 1, None, closed="left")],
+        "redshift_factor": [Interval(Real, 1, 10, closed="both")],
         "redshift_column": [str],
-        "depth": [None, Interval(Real, None, None, closed="neither"), Mapping],
+        "depth": [None, Interval(Real, 0, 40, closed="both"), Mapping],
         "detection_snr": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -221,9 +222,11 @@ class LightCurveOverSampler(BaseOverSampler):
         X_resampled : NestedFrame of shape (n_objects_new, n_columns)
             The objects of `X`, unchanged and in their order, and after them the copies, those of
             one parent together. A copy is named after its parent, as in "AT2019azh~1"; names
-            that are no strings become strings. Other columns are copied.
+            that are no strings become strings. Other columns and further fields of the light
+            curve are copied as they are, even if they depend on what has changed.
         y_resampled : array-like of shape (n_objects_new,)
-            Their labels, of the type of `y`. A Series has the index of `X_resampled`.
+            Their labels: a list, Series or Categorical if `y` is one, otherwise an array. A
+            Series has the index of `X_resampled`.
 
         Raises
         ------
@@ -301,7 +304,7 @@ class LightCurveOverSampler(BaseOverSampler):
             new = draw_redshifts(old, self.redshift_factor, random_state)
             sky = self._sky(flat)[flat.band[copies.row]]
             copies, redshift, variance = moved(copies, old, new, sky, self.detection_snr)
-        noise = np.sqrt((self.flux_noise * copies.flux_err) ** 2 + variance)
+        noise = self.flux_noise * np.sqrt(copies.flux_err**2 + variance)
         flux = copies.flux + noise * random_state.standard_normal(len(noise))
         copies = replace(copies, flux=flux)
 
@@ -337,10 +340,11 @@ class LightCurveOverSampler(BaseOverSampler):
             given = isinstance(self.depth, Mapping)
             depth = [self.depth.get(band) if given else self.depth for band in flat.bands]
             for band, value in zip(flat.bands, depth, strict=True):
-                if not isinstance(value, Real) or not np.isfinite(value):
+                is_number = isinstance(value, Real) and not isinstance(value, bool)
+                if not is_number or not 0 <= value <= 40:
                     raise ValueError(
                         f"depth: band {band!r} has {value!r}; expected its 5-sigma limiting "
-                        "magnitude."
+                        "magnitude, 0 to 40."
                     )
             sky = 10.0 ** (-0.4 * (np.array(depth) - MICROJANSKY_ZERO_POINT)) / LIMIT_SNR
         magnitudes = MICROJANSKY_ZERO_POINT - 2.5 * np.log10(LIMIT_SNR * sky)

@@ -264,3 +264,26 @@ def test_mixed_structure_is_refused(records):
 def test_other_types_are_refused():
     with pytest.raises(TypeError, match="source: expected a path, a string of JSON.*got int"):
         load_alerce_detections(5)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[" + "9" * 5000 + "]", "[{]"])
+def test_json_beyond_the_reader_is_refused(text):
+    with pytest.raises(ValueError, match="source: the string is no valid JSON"):
+        load_alerce_detections(text)
+
+
+def test_a_path_that_no_file_can_have_is_named():
+    with pytest.raises(ValueError, match=r"source: 'x+\.\.\. cannot be read"):
+        load_alerce_detections("x" * 5000)
+
+
+@pytest.mark.parametrize("oid", [["a"], {}, True, "\ud800", 1.5])
+def test_a_name_that_is_none_is_refused(records, oid):
+    for source in ([{**records[0], "oid": oid}], {"oid": oid, "detections": records}):
+        with pytest.raises(TypeError, match="source: an 'oid' is .*; expected the name of an obj"):
+            load_alerce_detections(source)
+
+
+def test_magnitudes_that_stand_for_a_missing_one_are_refused(records):
+    with pytest.raises(ValueError, match=f"object '{OID}': mag is 99.0 in row 0"):
+        load_alerce_detections([{**records[0], "magpsf": 99.0}])

@@ -1,5 +1,7 @@
 """Tables of light curves from files: what is read, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -419,3 +421,56 @@ def test_observations_of_unlisted_objects_are_refused_or_left_out():
     assert y.tolist() == ["TDE", "SN Ia"]
     with pytest.raises(ValueError, match="unlisted must be 'raise' or 'drop'; got 'keep'"):
         load_light_curves(observations, objects, unlisted="keep")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "object_id,time,band,flux,flux_err\na,1,g,5,1\na,2,g,5,1,7\n",
+        "object_id,time,band,flux,flux_err\na,1,g,5,1,7,8\n",
+    ],
+    ids=["one long row", "all rows long"],
+)
+def test_rows_that_are_longer_than_the_header_are_refused(tmp_path, content):
+    path = tmp_path / "observations.csv"
+    path.write_text(content)
+    with warnings.catch_warnings():
+        # A warning of the reader is not enough, whatever becomes of warnings.
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="observations: .* cannot be read as CSV"):
+            load_light_curves(path)
+
+
+def test_a_path_that_no_file_can_have_is_named():
+    with pytest.raises(
+        ValueError, match=r"observations: 'x+\.\.\. cannot be read as CSV"
+    ) as caught:
+        load_light_curves("x" * 5000 + ".csv")
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"object_id": 3},
+        {"label": ["label"]},
+        {"observation_columns": 3},
+        {"object_columns": 3},
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_named(observations, arguments):
+    with pytest.raises(TypeError, match=f"^{next(iter(arguments))}: expected"):
+        load_light_curves(observations, **arguments)
+
+
+def test_tables_need_plain_columns_and_names(observations, objects):
+    with pytest.raises(ValueError, match="observations: its columns have 2 levels"):
+        load_light_curves(pd.concat({"a": observations}, axis=1), objects)
+    with pytest.raises(ValueError, match="objects: column 'label' occurs more than once"):
+        load_light_curves(observations, pd.concat([objects, objects[["label"]]], axis=1))
+    lists = observations.assign(object_id=[["a"]] * len(observations))
+    with pytest.raises(TypeError, match="observations: column 'object_id' holds values that"):
+        load_light_curves(lists, objects, unlisted="drop")
+    lists = objects.assign(object_id=[["a"]] * len(objects))
+    with pytest.raises(TypeError, match="objects: the column of names holds values that"):
+        load_light_curves(observations, lists, unlisted="drop")

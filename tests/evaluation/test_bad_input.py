@@ -226,3 +226,31 @@ def test_a_group_splitter_needs_groups():
 
 def test_an_error_of_the_estimator_is_not_hidden():
     refused(ValueError, "NaN", estimator=LogisticRegression(), X=np.where(X > 1, np.nan, X))
+
+
+class NoArray:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no array of this")
+
+
+@pytest.mark.parametrize(
+    ("y", "match"),
+    [
+        ([*Y[:-1], ["TDE"]], r"y holds \['TDE'\] at position 79; expected text or a number"),
+        ([NoArray()] * 80, "y (holds|cannot be read as one value per object)"),
+        (NoArray(), "y cannot be read as one value per object: no array of this"),
+    ],
+)
+def test_what_is_no_label_is_named(y, match):
+    refused(TypeError, match, y=y, pos_label="TDE")
+
+
+@pytest.mark.parametrize("X", [None, 3, np.array(3.0), (row for row in X)])
+def test_what_has_no_objects_is_refused(X):
+    refused(TypeError, "X must hold one entry per object, got", X=X)
+
+
+def test_objects_may_lack_a_name():
+    nameless = NAMED.set_axis([np.nan] * 80, axis=0)
+    with pytest.warns(UserWarning, match="rows named nan are on both sides of a fold"):
+        cross_validation_report(GaussianNB(), nameless, Y, n_bootstrap=10, verbose=0)

@@ -22,7 +22,7 @@ from sklearn.model_selection import (
     permutation_test_score,
 )
 from sklearn.naive_bayes import GaussianNB
-from sklearn.svm import LinearSVC
+from sklearn.svm import LinearSVC, OneClassSVM
 
 from sklearn_tde.evaluation import cross_validation_report, tde_scorers
 
@@ -164,11 +164,14 @@ def test_a_tuned_threshold_is_one_on_the_named_class(binary, other):
     np.testing.assert_array_equal(tuned.predict(X) == "TDE", above)
 
 
-def test_a_threshold_cannot_be_tuned_for_a_ranking(binary):
+@pytest.mark.parametrize("kind", ["str", "str, first", "int", "int, first", "bool", "bool, first"])
+@pytest.mark.parametrize("name", [*OF_PROBABILITIES, "recall_at_precision"])
+def test_a_threshold_cannot_be_tuned_for_a_ranking(binary, kind, name):
     X, positive = binary
-    y = np.where(positive, "TDE", "SN Ia")
-    tuned = TunedThresholdClassifierCV(GaussianNB(), scoring=tde_scorers()["average_precision"])
-    with pytest.raises(ValueError, match="average_precision scores probabilities, got labels"):
+    y, pos_label = LABELS[kind](positive)
+    tuned = TunedThresholdClassifierCV(GaussianNB(), scoring=tde_scorers(pos_label)[name], cv=2)
+    match = "scores probabilities, got predicted labels; .* tuned for one of balanced_accuracy, rec"
+    with pytest.raises(ValueError, match=match):
         tuned.fit(X, y)
 
 
@@ -255,6 +258,42 @@ def test_sample_weights_count(binary):
         assert weighted == pytest.approx(scorer(model, X[repeated], y[repeated])), name
 
 
+@pytest.mark.parametrize("name", tde_scorers())
+@pytest.mark.parametrize(
+    ("weight", "match"),
+    [
+        (np.ones(239), r"sample_weight.shape == \(239,\), expected \(240,\)"),
+        (np.full(240, -1.0), "Negative values in data passed to `sample_weight`"),
+        (np.full(240, np.nan), "sample_weight contains NaN"),
+        (np.nan, "sample_weight contains NaN"),
+        (["a"] * 240, "sample_weight cannot be read as numbers: .*; expected one finite number"),
+    ],
+)
+def test_bad_sample_weights_are_named(binary, name, weight, match):
+    X, positive = binary
+    model = GaussianNB().fit(X, positive)
+    with pytest.raises(ValueError, match=match):
+        tde_scorers(True)[name](model, X, positive, sample_weight=weight)
+
+
+@pytest.mark.parametrize("name", tde_scorers())
+def test_sample_weights_may_be_as_large_and_small_as_floats_are(binary, name):
+    X, positive = binary
+    model = GaussianNB().fit(X, positive)
+    scorer = tde_scorers(True)[name]
+    weight = np.arange(240) % 2 + 1.0
+    expected = scorer(model, X, positive, sample_weight=weight)
+    for factor in (2.0**1022, 2.0**-1074):
+        assert scorer(model, X, positive, sample_weight=factor * weight) == expected
+
+
+@pytest.mark.parametrize("name", tde_scorers())
+def test_without_any_weight_there_is_no_score(binary, name):
+    X, positive = binary
+    model = GaussianNB().fit(X, positive)
+    assert np.isnan(tde_scorers(True)[name](model, X, positive, sample_weight=np.zeros(240)))
+
+
 def test_sample_weights_are_routed_to_the_scorers_that_ask_for_them(binary):
     X, positive = binary
     y = np.where(positive, "TDE", "Unknown")
@@ -279,12 +318,31 @@ def test_sample_weights_are_routed_to_the_scorers_that_ask_for_them(binary):
         assert found[f"test_{name}, True"] != pytest.approx(plain[f"test_{name}"])
 
 
+@pytest.mark.parametrize("names", [["SN Ia", "TDE"], ["SN Ia", "AGN", "TDE"]])
+@pytest.mark.parametrize("wrong", ["tde", 7, True])
 @pytest.mark.parametrize("name", tde_scorers())
-def test_a_class_that_the_estimator_does_not_have_is_named(binary, name):
+def test_a_class_that_the_estimator_does_not_have_is_named(multiclass, names, wrong, name):
+    X, codes = multiclass
+    y = np.array(names)[codes % len(names)]
+    model = GaussianNB().fit(X, y)
+    with pytest.raises(ValueError, match=f"pos_label='?{wrong}'? is not among .*SN Ia"):
+        tde_scorers(wrong)[name](model, X, y)
+
+
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_a_threshold_is_not_tuned_for_a_class_that_is_not_there(binary, name):
     X, positive = binary
-    model = GaussianNB().fit(X, np.where(positive, "TDE", "SN Ia"))
-    with pytest.raises(ValueError, match="pos_label='?AGN'? is not .*SN Ia"):
-        tde_scorers("AGN")[name](model, X, np.where(positive, "TDE", "SN Ia"))
+    tuned = TunedThresholdClassifierCV(GaussianNB(), scoring=tde_scorers("tde")[name], cv=2)
+    with pytest.raises(ValueError, match="pos_label=tde is not a valid label"):
+        tuned.fit(X, np.where(positive, "TDE", "SN Ia"))
+
+
+def test_an_outlier_detector_has_the_scores_of_its_labels(binary):
+    X, positive = binary
+    detector = OneClassSVM(nu=0.2).fit(X)
+    y = np.where(positive, -1, 1)
+    expected = metrics.recall_score(y, detector.predict(X), pos_label=-1)
+    assert tde_scorers(-1)["recall"](detector, X, y) == expected
 
 
 def test_what_cannot_be_had_is_nan(binary):

@@ -222,3 +222,30 @@ def test_missing_matplotlib_names_the_extra(X, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"sklearn-tde\[plot\]"):
         LightCurveDisplay.from_light_curves(X, "a")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        {"position": "0"},
+        {"position": 0.5},
+        {"position": True},
+        {"object_id": ["a"]},
+        {"ax": 3},
+        {"gridder": "gridder"},
+        {"gridder": LightCurveGridder},
+        {"probability": "high"},
+    ],
+    ids=str,
+)
+def test_an_argument_of_a_wrong_type_is_named(X, argument):
+    where = {} if {"position", "object_id"} & {*argument} else {"position": 0}
+    with pytest.raises(TypeError, match=f"^{next(iter(argument))}: expected"):
+        LightCurveDisplay.from_light_curves(X, **where, **argument)
+
+
+def test_names_are_compared_one_by_one():
+    X, _ = make_transients(n_tde=1, n_sn_ia=2, random_state=0)
+    pairs = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
+    X.index = pairs
+    assert "2" in LightCurveDisplay.from_light_curves(X, ("a", 2)).name

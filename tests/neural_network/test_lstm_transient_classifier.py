@@ -192,7 +192,7 @@ def test_sample_weights_count_and_must_match():
     np.testing.assert_allclose(scaled.predict_proba(X), model.predict_proba(X), atol=1e-5)
     with pytest.raises(ValueError, match="sample_weight has 59 values for 60 objects"):
         small().fit(X, y, sample_weight=np.ones(59))
-    with pytest.raises(ValueError, match="at least one non-zero"):
+    with pytest.raises(ValueError, match="sample_weight is zero for every object"):
         small().fit(X, y, sample_weight=np.zeros(60))
 
 

@@ -80,7 +80,7 @@ def test_weight_on_one_class_only_is_refused(data):
         small().fit(X, y, sample_weight=y == "TDE")
 
 
-@pytest.mark.parametrize("factor", [4.0, 1e-3])
+@pytest.mark.parametrize("factor", [4.0, 1e-3, 8e307])
 def test_scaling_all_weights_changes_nothing(data, factor):
     X, y = data
     weight = np.random.default_rng(1).uniform(0.5, 2, 40)
@@ -88,9 +88,10 @@ def test_scaling_all_weights_changes_nothing(data, factor):
     np.testing.assert_allclose(other.predict_proba(X), one.predict_proba(X), atol=1e-6)
 
 
-def test_equal_weights_are_none(data):
+@pytest.mark.parametrize("value", [8.0, 1e308, 1e-320])
+def test_equal_weights_are_none(data, value):
     X, y = data
-    equal = small().fit(X, y, sample_weight=np.full(40, 8.0))
+    equal = small().fit(X, y, sample_weight=np.full(40, value))
     np.testing.assert_array_equal(equal.predict_proba(X), small().fit(X, y).predict_proba(X))
 
 
@@ -142,6 +143,9 @@ def test_weights_come_in_any_container(data, kind):
         (np.full(40, -1.0), "Negative values"),
         (np.full(40, np.nan), "sample_weight contains NaN"),
         (np.ones((40, 2)), "[Ss]ample.weight"),
+        (np.zeros(40), "sample_weight is zero for every object; expected two classes with weight"),
+        (["a"] * 40, "sample_weight cannot be read as numbers: .*; expected one finite number"),
+        ([[1.0], [1.0, 2.0]], "sample_weight cannot be read as numbers: .*; expected one finite"),
         (np.ones(39), "sample_weight has 39 values for 40 objects; expected one per object"),
     ],
 )

@@ -393,6 +393,36 @@ def test_many_objects_are_gridded_as_few_are():
         np.testing.assert_array_equal(whole[begin : begin + 50], part)
 
 
+@pytest.mark.parametrize("params", [{}, {"mask": "coverage", "scale": "running"}])
+def test_times_that_the_zero_point_rounds_stay_at_their_steps(params):
+    rng = np.random.default_rng(0)
+    # Tenths of a day, on every edge between steps of 1.2 days and on many of the steps.
+    time = 59000.137 + np.arange(0, 300, 3) / 10
+    flux = rng.uniform(30, 90, len(time))
+    table = pd.DataFrame(
+        {"object_id": "a", "time": time, "band": "g", "flux": flux, "flux_err": 2.0}
+    )
+    gridder = LightCurveGridder(cadence=1.2, duration=30, **params)
+    expected = gridder.fit_transform(pack_light_curves(table))
+    for offset in (2_400_000.5, -59000.137, 0.3):
+        shifted = pack_light_curves(table.assign(time=table["time"] + offset))
+        np.testing.assert_allclose(gridder.transform(shifted), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("edge", [0.5, 20.0])
+def test_detections_at_the_edges_of_the_rule_confirm_at_any_zero_point(edge):
+    for offset in (0.1, 59000.137, 2_459_000.137):
+        table = curves(g=(np.array([0, edge, 900]) + offset, [10, 11, 100]))
+        assert start_of(table, start="confirmed") == pytest.approx(offset, abs=1)
+
+
+def test_what_float32_cannot_hold_is_named():
+    X = pack(curves(g=([0, 3], [50, 60])), curves(g=([0, 3], [1e40, 60])))
+    with pytest.raises(ValueError, match="object 'o1': flux_g is too large for float32"):
+        plain().fit_transform(X)
+    assert np.isfinite(LightCurveGridder().fit_transform(X)).all()
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [

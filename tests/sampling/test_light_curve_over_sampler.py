@@ -268,12 +268,27 @@ def test_a_copy_from_farther_away_is_slower_and_fainter():
         time, _, flux, flux_err = rows_of(copies, k)
         np.testing.assert_allclose(time - time[0], 2.0 * np.arange(200) * (1 + z) / 1.1, rtol=1e-9)
         fading = (1 + z) / 1.1 * (luminosity_distance(0.1) / luminosity_distance(z)) ** 2
-        assert flux.mean() == pytest.approx(5000.0 * fading, rel=1e-3)
+        np.testing.assert_allclose(flux, 5000.0 * fading, rtol=1e-4)
         # Sky of 10^(-0.4 (21 - 23.9)) / 5 = 2.89 microjansky; the rest of 5 is photon noise.
         expected = np.sqrt(2.891**2 + (5.0**2 - 2.891**2) * fading)
         np.testing.assert_allclose(flux_err, expected, rtol=1e-3)
-        # The parent has no scatter at all here: what there is was added.
-        assert flux.std() == pytest.approx(np.sqrt(expected**2 - (5 * fading) ** 2), rel=0.2)
+
+
+@pytest.mark.parametrize("redshift_factor", [1.0, 1.3])
+def test_a_copy_scatters_by_the_root_of_two_times_more_near_or_far(redshift_factor):
+    table = unpack_light_curves(two_objects(n_observations=1000, snr=1000.0)[0])
+    rng = np.random.default_rng(0)
+    table["flux"] += 0.5 * table["flux_err"] * rng.standard_normal(len(table))
+    X = pack_light_curves(table)
+    sampler = LightCurveOverSampler(
+        n_copies=20, redshift_factor=redshift_factor, drop=0, truncation=0, random_state=0
+    )
+    _, copies, _ = copies_of(sampler, X, ["TDE", "SN Ia"])
+    scatter = [
+        ((flux - flux.mean()) / flux_err).std()
+        for _, _, flux, flux_err in (rows_of(copies, k) for k in range(copies.n_objects))
+    ]
+    assert np.mean(scatter) == pytest.approx(0.5 * np.sqrt(2), rel=0.02)
 
 
 def test_no_copy_is_more_than_five_times_as_far_as_its_parent():
@@ -432,6 +447,9 @@ def test_the_global_generator_is_left_alone(transients):
         ({"redshift_factor": 1.5, "redshift_column": "z"}, "the column 'z' is missing"),
         ({"redshift_factor": 1.5, "depth": {"g": 20.5}}, "band 'r' has None"),
         ({"redshift_factor": 1.5, "depth": {"g": 20.5, "r": "deep"}}, "band 'r' has 'deep'"),
+        ({"redshift_factor": 1.5, "depth": True}, "band 'g' has True"),
+        ({"redshift_factor": 1.5, "depth": -5.0}, "depth"),
+        ({"flux_noise": 1e308}, "flux_noise"),
     ],
 )
 def test_what_cannot_be_done_is_refused(transients, params, message):

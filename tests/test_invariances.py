@@ -433,3 +433,39 @@ def test_the_classifier_reads_the_channels_in_any_order(fitted):
     classifier = pipeline["classifier"]
     assert isinstance(classifier, LSTMTransientClassifier)
     np.testing.assert_allclose(classifier.predict_proba(permuted), expected, rtol=0, atol=1e-6)
+
+
+@settings(max_examples=20)
+@given(objects=WILD, gridder=GRIDDERS, steps=st.integers(1, 200))
+def test_a_longer_grid_begins_as_the_shorter_one(objects, gridder, steps):
+    # No clock starts before 0, so that nothing lies in the part that is added.
+    objects = [
+        {name: [v for v, t in zip(o[name], o["time"], strict=True) if t <= 80] for name in FIELDS}
+        for o in objects
+    ]
+    short = gridder.fit_transform(objects)
+    duration = gridder.duration + steps * gridder.cadence
+    whole = clone(gridder).set_params(duration=duration).fit_transform(objects)
+    common = short.shape[1]
+    np.testing.assert_array_equal(whole[:, :common, 1:], short[..., 1:])
+    assert not whole[:, common:, -2:].any()
+    # The first channel is the time as a fraction of the duration.
+    np.testing.assert_allclose(
+        whole[:, :common, 0] * duration, short[..., 0] * gridder.duration, rtol=1e-6
+    )
+
+
+@settings(max_examples=20)
+@given(objects=WILD, gridder=GRIDDERS, steps=st.integers(1, 10))
+def test_a_longer_lead_ends_as_the_shorter_one(objects, gridder, steps):
+    # Two detections before all else start the clock, so that nothing lies before the grid.
+    first = {"time": [-2.0, -1.0], "band": ["g"] * 2, "flux": [20.0] * 2, "flux_err": [1.0] * 2}
+    objects = [{name: first[name] + list(o[name]) for name in FIELDS} for o in objects]
+    gridder.set_params(lead=0.0)
+    short = gridder.fit_transform(objects)
+    whole = clone(gridder).set_params(lead=steps * gridder.cadence).fit_transform(objects)
+    assert not whole[:, :steps, -2:].any()
+    # Rounding of the lead may cost the last step.
+    common = min(short.shape[1], whole.shape[1] - steps)
+    assert common >= short.shape[1] - 1
+    assert_close(whole[:, steps:][:, :common], short[:, :common], 1e-5)

@@ -53,6 +53,20 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_tde"
+# A page of its own has no section to navigate: its tables get the room.
+html_sidebars = {
+    page: []
+    for page in (
+        "quickstart",
+        "own_light_curves",
+        "scikit_learn",
+        "labels",
+        "imbalance",
+        "sharing",
+        "reference_study",
+        "design",
+    )
+}
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,

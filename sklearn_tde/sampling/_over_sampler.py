@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from numbers import Integral, Real
@@ -10,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_sampling_strategy
 from nested_pandas import NestedFrame
@@ -20,11 +18,11 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sklearn_tde._flat import FIELDS, LIGHT_CURVE, flat_struct, nested_array
 from sklearn_tde._labels import plain_labels, refuse_missing_labels
 from sklearn_tde._photometry import LIMIT_SNR, MICROJANSKY_ZERO_POINT
 from sklearn_tde.light_curves import FlatLightCurves, check_light_curves, flatten_light_curves
 from sklearn_tde.preprocessing._start import start_times
+from sklearn_tde.sampling._assembly import as_flat, assembled, labels_at
 from sklearn_tde.sampling._copies import (
     Copies,
     copy_rows,
@@ -237,7 +235,7 @@ class LightCurveOverSampler(BaseOverSampler):
         """
         X, labels, _ = self._check_X_y(X, y)
         X_resampled, _ = self._fit_resample(X, labels)
-        return X_resampled, _taken(y, self.sample_indices_, X_resampled.index)
+        return X_resampled, labels_at(y, self.sample_indices_, X_resampled.index)
 
     def _check_X_y(
         self, X: Any, y: Any, accept_sparse: Any = None
@@ -273,7 +271,7 @@ class LightCurveOverSampler(BaseOverSampler):
         )
         copies, redshift = self._changed(copies, X, flat, parents, random_state)
         self.sample_indices_ = np.concatenate([np.arange(len(X)), parents])
-        X_resampled = _assembled(X, flat, copies, self.sample_indices_)
+        X_resampled = assembled(X, flat, copies, self.sample_indices_)
         if redshift is not None:
             values = X_resampled[self.redshift_column].to_numpy(dtype=np.float64, na_value=np.nan)
             values = np.concatenate([values[: len(X)], redshift])
@@ -313,7 +311,7 @@ class LightCurveOverSampler(BaseOverSampler):
         keep = (copies.snr >= self.detection_snr) | faint[parents][copies.position]
         copies = copies[kept_with_brightest(copies, keep)]
 
-        start = start_times(_as_flat(copies, flat), "confirmed", self.detection_snr)
+        start = start_times(as_flat(copies, flat), "confirmed", self.detection_snr)
         copies = copies[truncated(copies, start, self.truncation, random_state)]
         keep = thinned(copies, self.drop, random_state)
         copies = copies[kept_with_brightest(copies, keep)]
@@ -359,66 +357,3 @@ class LightCurveOverSampler(BaseOverSampler):
         tags.input_tags.dataframe = True
         tags.sampler_tags.sample_indices = True
         return tags
-
-
-def _taken(y: Any, rows: np.ndarray, index: pd.Index) -> Any:
-    """Return labels at the given rows, in the type in which they came."""
-    if isinstance(y, pd.Series):
-        taken = y.iloc[rows]
-        taken.index = index
-        return taken
-    if isinstance(y, pd.api.extensions.ExtensionArray | pd.Index):
-        return y.take(rows)
-    taken = column_or_1d(y)[rows]
-    return taken.tolist() if isinstance(y, list) else taken
-
-
-def _as_flat(copies: Copies, parents: FlatLightCurves) -> FlatLightCurves:
-    """Return the copies as light curves of their own, named by their position."""
-    return FlatLightCurves(
-        copies.time,
-        parents.band[copies.row],
-        copies.flux,
-        copies.flux_err,
-        np.concatenate([[0], np.cumsum(copies.count())]),
-        parents.bands,
-        pd.RangeIndex(copies.n_copies),
-    )
-
-
-def _assembled(
-    X: NestedFrame, flat: FlatLightCurves, copies: Copies, rows: np.ndarray
-) -> NestedFrame:
-    """Return the objects of X and the copies after them."""
-    struct = flat_struct(X[LIGHT_CURVE])
-    source = pa.array(np.concatenate([np.arange(len(flat.time)), copies.row]))
-    fields = {}
-    for name, values in struct.fields.items():
-        if name in FIELDS and name != "band":
-            new = np.concatenate([getattr(flat, name), getattr(copies, name)])
-            fields[name] = pa.array(new)
-        else:
-            fields[name] = values.take(source)
-    lengths = np.concatenate([flat.n_observations, copies.count()])
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    result = pd.DataFrame(X).drop(columns=LIGHT_CURVE).iloc[rows]
-    result.index = _names(X.index, rows)
-    nested = pd.Series(nested_array(fields, offsets), index=result.index)
-    result.insert(X.columns.get_loc(LIGHT_CURVE), LIGHT_CURVE, nested)
-    return NestedFrame(result)
-
-
-def _names(index: pd.Index, rows: np.ndarray) -> pd.Index:
-    """Name the copies after their parents: the name, "~" and the next free number."""
-    parents = index.take(rows[len(index) :])
-    if not all(isinstance(name, str) for name in index):
-        index = pd.Index([str(name) for name in index], name=index.name)
-    used, number, names = set(index), Counter(), []
-    for parent in map(str, parents):
-        name = None
-        while name is None or name in used:
-            number[parent] += 1
-            name = f"{parent}~{number[parent]}"
-        used.add(name)
-        names.append(name)
-    return index.append(pd.Index(names, dtype=index.dtype, name=index.name))

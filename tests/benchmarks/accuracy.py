@@ -3,7 +3,7 @@
 Run from the root of the repository, with the benchmark's tables in the folder that
 SKLEARN_TDE_DATA names (or ../shared/data)::
 
-    python tests/benchmarks/accuracy.py lstm --seeds 3 --jobs 2
+    python tests/benchmarks/accuracy.py lstm --seeds 6 --jobs 2
     python tests/benchmarks/accuracy.py reference --seeds 1 --epochs 100 --jobs 2
     python tests/benchmarks/accuracy.py simulated --seeds 3
     python tests/benchmarks/accuracy.py split --seeds 3

@@ -9,6 +9,8 @@ import pandas as pd
 
 from sklearn_tde._photometry import cause, shown
 
+_PLAIN = ("string", "integer", "boolean", "floating")
+
 
 def as_objects(values: Any, parameter: str) -> np.ndarray:
     """Return labels or groups as an array of objects, refusing what holds more than one value."""
@@ -19,7 +21,8 @@ def as_objects(values: Any, parameter: str) -> np.ndarray:
         raise TypeError(
             f"{parameter} cannot be read as one value per object: {cause(error)}"
         ) from error
-    if array.ndim == 1:
+    # One look in bulk is enough where all are of a plain type.
+    if array.ndim == 1 and pd.api.types.infer_dtype(array, skipna=True) not in _PLAIN:
         for position, value in enumerate(array):
             if not pd.api.types.is_scalar(value) or pd.api.types.is_list_like(value):
                 raise TypeError(

@@ -21,7 +21,8 @@ from sklearn_tde.datasets import load_light_curves, make_transients
 from sklearn_tde.evaluation import cross_validation_report
 from sklearn_tde.evaluation._threshold import apply_threshold, used_threshold
 from sklearn_tde.inspection._plotting import import_pyplot
-from sklearn_tde.light_curves import FIELDS, flatten_light_curves, unpack_light_curves
+from sklearn_tde._flat import FIELDS
+from sklearn_tde.light_curves import flatten_light_curves, unpack_light_curves
 from sklearn_tde.neural_network import LSTMTransientClassifier
 from sklearn_tde.persistence import ModelFileError, load_model, save_model
 from sklearn_tde.pipelines import make_lstm_pipeline

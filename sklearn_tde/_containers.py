@@ -29,17 +29,17 @@ def as_nested_frame(X: Any) -> pd.DataFrame:
         raise ValueError(f"X: its columns have {X.columns.nlevels} levels; expected one.")
     if isinstance(X, pd.Series) and isinstance(X.dtype, NestedDtype):
         X = NestedFrame({LIGHT_CURVE: X})
-    elif not (
-        isinstance(X, pd.DataFrame)
-        and np.sum(X.columns == LIGHT_CURVE) == 1
-        and isinstance(X[LIGHT_CURVE].dtype, NestedDtype)
-    ):
+    # The types say it all without taking the column, which is slow.
+    dtype = X.dtypes.get(LIGHT_CURVE) if isinstance(X, pd.DataFrame) else None
+    if not isinstance(dtype, NestedDtype):
         X = build_frame(*_coerce(X))
-    missing = [name for name in FIELDS if name not in X[LIGHT_CURVE].dtype.column_dtypes]
+        dtype = X.dtypes[LIGHT_CURVE]
+    found = dtype.column_dtypes
+    missing = [name for name in FIELDS if name not in found]
     if missing:
         raise ValueError(
             f"X: column {LIGHT_CURVE!r} lacks the field {missing[0]!r}; expected the fields "
-            f"{', '.join(FIELDS)}, found {', '.join(X[LIGHT_CURVE].dtype.column_dtypes)}."
+            f"{', '.join(FIELDS)}, found {', '.join(found)}."
         )
     return X
 

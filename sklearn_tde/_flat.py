@@ -93,6 +93,14 @@ def sequence_of_names(names: Any, argument: str) -> tuple[str, ...]:
     return names
 
 
+def some_objects(flat: FlatLightCurves, begin: int, end: int) -> FlatLightCurves:
+    """Return the objects from `begin` to before `end`, sharing memory."""
+    offsets = flat.offsets[begin : end + 1]
+    rows = slice(offsets[0], offsets[-1])
+    columns = (getattr(flat, name)[rows] for name in FIELDS)
+    return FlatLightCurves(*columns, offsets - offsets[0], flat.bands, flat.index[begin:end])
+
+
 @dataclass(frozen=True)
 class FlatStruct:
     """The fields of a nested column as flat Arrow arrays, and where each object begins."""
@@ -101,32 +109,39 @@ class FlatStruct:
     offsets: np.ndarray
 
 
+def nested_column(X: pd.DataFrame) -> pd.Series:
+    """Return the nested column of a frame that has it."""
+    # What NestedFrame does beyond this takes as long again, which a single object feels.
+    return pd.DataFrame.__getitem__(X, LIGHT_CURVE)
+
+
 def flat_struct(series: pd.Series) -> FlatStruct:
     """Flatten a nested column, however it was sliced, repeated, concatenated or nulled."""
-    chunks = series.array.struct_array.chunks
+    chunks = series.array.list_array.chunks
     if not chunks:
         empty = {name: pa.array([], kind) for name, kind in series.dtype.column_dtypes.items()}
         return FlatStruct(empty, np.zeros(1, dtype=np.int64))
-    struct = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
-    missing = struct.is_null().to_numpy(zero_copy_only=False)
-    fields, lengths = {}, None
-    for name in series.dtype.column_dtypes:
-        lists = struct.field(name)
-        offsets = lists.offsets.to_numpy().astype(np.int64)
-        n = np.diff(offsets)
-        values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
-        null = missing | lists.is_null().to_numpy(zero_copy_only=False)
-        if null.any():
-            # Rows hidden under a missing object are still among the values.
-            values = values.filter(pa.array(np.repeat(~null, n)))
-            n = np.where(null, 0, n)
-        if lengths is not None and not np.array_equal(lengths, n):
-            bad = series.index[np.flatnonzero(lengths != n)[0]]
-            raise ValueError(
-                f"object {shown(bad)}: its field {name!r} has another length than the rest."
-            )
-        fields[name], lengths = values, n
-    return FlatStruct(fields, np.concatenate([[0], np.cumsum(lengths)]))
+    lists = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+    offsets = lists.offsets.to_numpy()
+    structs = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
+    fields = dict(zip(series.dtype.column_dtypes, structs.flatten(), strict=True))
+    offsets = offsets - offsets[0]
+    if lists.null_count:
+        # Rows hidden under a missing object are still among the values.
+        missing, n = lists.is_null().to_numpy(zero_copy_only=False), np.diff(offsets)
+        visible = pa.array(np.repeat(~missing, n))
+        fields = {name: values.filter(visible) for name, values in fields.items()}
+        np.cumsum(np.where(missing, 0, n), out=offsets[1:])
+    return FlatStruct(fields, offsets)
+
+
+def flattened(X: pd.DataFrame, bands: Sequence[str] | None) -> FlatLightCurves:
+    """Return the checked observations of a frame with a nested column, sorted by time."""
+    flat, order = validated(flat_struct(nested_column(X)), X.index, bands)
+    if order is None:
+        return flat
+    columns = (getattr(flat, name)[order] for name in FIELDS)
+    return FlatLightCurves(*columns, flat.offsets, flat.bands, flat.index)
 
 
 def validated(
@@ -139,10 +154,14 @@ def validated(
     flat = FlatLightCurves(
         numbers["time"], codes, numbers["flux"], numbers["flux_err"], struct.offsets, names, index
     )
-    position = flat.object_position
-    within = np.diff(position) == 0
     order, time = None, flat.time
-    if ((np.diff(time) < 0) & within).any():
+    later = time[1:] > time[:-1]
+    cuts = struct.offsets[(struct.offsets > 0) & (struct.offsets < len(time))]
+    later[cuts - 1] = True
+    if later.all():
+        return flat, None
+    position = flat.object_position
+    if ((np.diff(time) < 0) & (np.diff(position) == 0)).any():
         order = np.lexsort((time, position))
         time, codes = time[order], codes[order]
     repeated = repeated_rows(time, codes, position)
@@ -170,16 +189,23 @@ def _checked_numbers(struct: FlatStruct, index: pd.Index) -> dict[str, np.ndarra
             dtype = np.dtype(values.type.to_pandas_dtype())
             refuse_rounded_times(numbers[field], dtype, "X: field 'time'")
         largest, unit = (MAX_TIME, "days") if field == "time" else (MAX_FLUX, "microjansky")
+        least = 1.0 / MAX_FLUX if field == "flux_err" else -largest
+        if _all_between(numbers[field], least, largest):
+            continue
         # Not a comparison that NaN would pass.
         bad = ~(np.abs(numbers[field]) <= largest)
         expected = f"a finite number of {unit}, of {largest:g} at most in size"
-        if field == "flux_err" and not bad.any():
-            bad = numbers[field] < 1.0 / MAX_FLUX
-            expected = f"a one-sigma error greater than 0 ({1.0 / MAX_FLUX:g} at least)"
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            _refuse(struct, index, row, field, shown(numbers[field][row]), expected, numbers)
+        if not bad.any():
+            bad = numbers[field] < least
+            expected = f"a one-sigma error greater than 0 ({least:g} at least)"
+        row = int(np.flatnonzero(bad)[0])
+        _refuse(struct, index, row, field, shown(numbers[field][row]), expected, numbers)
     return numbers
+
+
+def _all_between(values: np.ndarray, least: float, largest: float) -> bool:
+    """Whether no value is NaN or beyond the limits."""
+    return not len(values) or bool(values.min() >= least and values.max() <= largest)
 
 
 def _refuse(
@@ -213,9 +239,8 @@ def _checked_bands(
         raise ValueError(
             f"X: field 'band' has {len(names)} different values; expected the names of bands."
         )
-    bad = codes < 0
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
+    if codes.min(initial=0) < 0:
+        row = int(np.flatnonzero(codes < 0)[0])
         found = values[row].as_py()
         expected = "a band name"
         if bands is not None:
@@ -259,8 +284,11 @@ def repeated_rows(time: np.ndarray, band: np.ndarray, position: np.ndarray) -> n
     if same.any():
         # Only rows that share their time with a neighbour can be duplicates.
         rows = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
-        keys = pd.DataFrame({"p": position[rows], "t": time[rows], "b": np.asarray(band)[rows]})
-        repeated[rows] = keys.duplicated().to_numpy()
+        moment = np.cumsum(~np.insert(same, 0, False))[rows]
+        order = np.lexsort((band[rows], moment))
+        moment, band = moment[order], band[rows][order]
+        twice = (moment[1:] == moment[:-1]) & (band[1:] == band[:-1])
+        repeated[rows[order[1:][twice]]] = True
     return repeated
 
 
@@ -271,6 +299,11 @@ def build_frame(
     objects: pd.DataFrame,
 ) -> NestedFrame:
     """Build a NestedFrame from flat columns, the band given as codes into `bands`."""
+    return nested_frame(FlatStruct(arrow_fields(columns, bands), offsets), objects)
+
+
+def arrow_fields(columns: Mapping[str, np.ndarray], bands: Sequence[str]) -> dict[str, pa.Array]:
+    """Return flat columns as Arrow has them, the band given as codes into `bands`."""
     narrow = pa.int8() if len(bands) < 128 else pa.int32()
     codes = np.asarray(columns["band"])
     values = {}
@@ -283,13 +316,18 @@ def build_frame(
             values[name] = pa.array(np.asarray(column, dtype=np.float64))
         else:
             values[name] = _further_field(column, name)
+    return values
+
+
+def nested_frame(struct: FlatStruct, objects: pd.DataFrame) -> NestedFrame:
+    """Put the table of objects beside their observations."""
     if LIGHT_CURVE in objects.columns:
         raise ValueError(
             f"objects: column {LIGHT_CURVE!r} has the name of the nested column of observations; "
             "rename it or leave it out."
         )
     X = NestedFrame(objects.copy(deep=False))
-    X.insert(0, LIGHT_CURVE, pd.Series(nested_array(values, offsets), index=X.index))
+    X.insert(0, LIGHT_CURVE, nested_array(struct.fields, struct.offsets))
     return X
 
 
@@ -312,16 +350,15 @@ def _further_field(column: Any, name: str) -> pa.Array:
 
 
 def nested_array(values: Mapping[str, pa.Array], offsets: np.ndarray) -> NestedExtensionArray:
-    """Build the nested column directly in Arrow; the offsets are shared by all fields."""
-    shared = pa.array(offsets, pa.int64())
-    lists = [pa.LargeListArray.from_arrays(shared, column) for column in values.values()]
-    struct = pa.StructArray.from_arrays(lists, names=list(values))
-    return NestedExtensionArray(struct, validate=False)
+    """Build the nested column directly in Arrow, as nested-pandas stores it."""
+    structs = pa.StructArray.from_arrays(list(values.values()), names=list(values))
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), structs)
+    return NestedExtensionArray(lists, validate=False)
 
 
 def unpacked_frame(X: pd.DataFrame) -> pd.DataFrame:
     """Return a checked nested frame as a long table, with notes for the way back in its attrs."""
-    struct = flat_struct(X[LIGHT_CURVE])
+    struct = flat_struct(nested_column(X))
     counts = np.diff(struct.offsets)
     rows = np.repeat(np.arange(len(X)), np.maximum(counts, 1))
     # Row in the flat columns, or missing where an empty object only marks its place.

@@ -76,14 +76,16 @@ def read_long_table(
     if objects is None and unpacked is None and not len(table):
         raise ValueError("table: it has no rows; expected at least one observation.")
     numbers = {name: _numbers(table, name, name == time) for name in (time, value, error)}
-    no_band = missing_values(table[band], f"table: column {band!r}")
+    names = table[band]
+    no_band = missing_values(names, f"table: column {band!r}")
     placeholder = np.isnan(numbers[time]) & np.isnan(numbers[value]) & no_band
     position, listed = _place(ids, objects, object_id, placeholder)
     columns = _object_columns(table, object_columns, position, listed)
 
-    keep = ~placeholder
-    table, position, ids = table[keep], position[keep], ids[keep]
-    numbers = {name: column[keep] for name, column in numbers.items()}
+    if placeholder.any():
+        keep = ~placeholder
+        table, position, ids, names = table[keep], position[keep], ids[keep], names[keep]
+        numbers = {name: column[keep] for name, column in numbers.items()}
     fluxes, errors = read_fluxes(
         [(value, numbers[value]), (error, numbers[error])],
         ids,
@@ -92,7 +94,7 @@ def read_long_table(
         sign=None if sign is None else table[sign],
         limit=None if limiting_mag is None else (limiting_mag, _numbers(table, limiting_mag)),
     )
-    codes, bands = _bands(table[band], ids, band_names)
+    codes, bands = _bands(names, ids, band_names)
     observations = {"time": numbers[time], "band": codes, "flux": fluxes, "flux_err": errors}
     for name in observation_columns:
         whole = isinstance(table[name].array, pd.arrays.IntegerArray)
@@ -253,9 +255,10 @@ def _require_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
 def _numbers(table: pd.DataFrame, name: str, is_time: bool = False) -> np.ndarray:
     """Return a numeric column as float64, a missing value as NaN."""
     column = table[name]
-    # A column without any value has whatever type its reader chose.
     where = f"table: column {name!r}"
-    if missing_values(column, where).all():
+    is_number = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu"
+    # A column without any value has whatever type its reader chose.
+    if not is_number and missing_values(column, where).all():
         return np.full(len(column), np.nan)
     return (read_times if is_time else read_numbers)(column, where)
 
@@ -263,13 +266,14 @@ def _numbers(table: pd.DataFrame, name: str, is_time: bool = False) -> np.ndarra
 def _object_ids(table: pd.DataFrame, object_id: str | None) -> pd.Series:
     if object_id is None:
         return pd.Series(0, index=table.index)
-    missing = missing_values(table[object_id], f"table: column {object_id!r}")
+    ids = table[object_id]
+    missing = missing_values(ids, f"table: column {object_id!r}")
     if missing.any():
         raise ValueError(
             f"table: {object_id} is missing in row {int(np.flatnonzero(missing)[0])}; expected "
             "the name of the object."
         )
-    return table[object_id]
+    return ids
 
 
 def _place(

@@ -18,12 +18,15 @@ from nested_pandas import NestedDtype, NestedFrame
 
 from sklearn_tde._containers import as_nested_frame
 from sklearn_tde._flat import (
-    FIELDS,
     LIGHT_CURVE,
     FlatLightCurves,
-    build_frame,
+    FlatStruct,
+    arrow_fields,
     flat_struct,
+    flattened,
     nested_array,
+    nested_column,
+    nested_frame,
     repeated_rows,
     unpacked_frame,
     validated,
@@ -201,6 +204,9 @@ def pack_light_curves(
         order = np.lexsort((columns["time"], position))
         position = position[order]
         columns = {name: values.take(order) for name, values in columns.items()}
+    else:
+        # Arrow takes over memory, and the user may write into the table again.
+        columns = {name: values.copy() for name, values in columns.items()}
     if duplicates == "drop":
         repeated = repeated_rows(columns["time"], columns["band"], position)
         if repeated.any():
@@ -209,8 +215,9 @@ def pack_light_curves(
     n_objects = len(long.objects)
     offsets = np.zeros(n_objects + 1, dtype=np.int64)
     np.cumsum(np.bincount(position, minlength=n_objects), out=offsets[1:])
-    X = build_frame(columns, long.bands, offsets, long.objects)
-    validated(flat_struct(X[LIGHT_CURVE]), X.index)
+    struct = FlatStruct(arrow_fields(columns, long.bands), offsets)
+    X = nested_frame(struct, long.objects)
+    validated(struct, X.index)
     return X
 
 
@@ -326,7 +333,7 @@ def check_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> NestedF
     [0.0, 1.0]
     """
     X = as_nested_frame(X)
-    struct = flat_struct(X[LIGHT_CURVE])
+    struct = flat_struct(nested_column(X))
     _, order = validated(struct, X.index, bands)
     if order is None and isinstance(X, NestedFrame):
         return X
@@ -369,10 +376,4 @@ def flatten_light_curves(X: Any, *, bands: Sequence[str] | None = None) -> FlatL
     >>> brightest.shape
     (5,)
     """
-    X = as_nested_frame(X)
-    flat, order = validated(flat_struct(X[LIGHT_CURVE]), X.index, bands)
-    if order is None:
-        return flat
-    return FlatLightCurves(
-        *(getattr(flat, name)[order] for name in FIELDS), flat.offsets, flat.bands, flat.index
-    )
+    return flattened(as_nested_frame(X), bands)

@@ -140,6 +140,16 @@ def test_the_table_of_objects_gives_order_columns_and_empty_objects(table):
     assert len(light_curve(X, "empty")) == 0
 
 
+def test_what_is_written_into_the_table_later_does_not_change_what_was_packed(table):
+    table = table.sort_values(["object_id", "time"], ignore_index=True)
+    table["rb"] = np.linspace(0.5, 0.9, len(table))
+    X = pack_light_curves(table, observation_columns=("rb",))
+    expected = unpack_light_curves(X)
+    for name in ("time", "flux", "flux_err", "rb"):
+        table.loc[:, name] = 7.0
+    pd.testing.assert_frame_equal(unpack_light_curves(X), expected)
+
+
 def test_duplicates_are_refused_or_dropped(table):
     table = pd.concat([table, table.iloc[[0]].assign(flux=99.0)])
     with pytest.raises(ValueError, match=r"object 'b': time .*3.0.* more than once in band 'r'"):

@@ -15,8 +15,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_tde._containers import as_nested_frame
+from sklearn_tde._flat import flattened, some_objects
 from sklearn_tde._photometry import shown
-from sklearn_tde.light_curves import FlatLightCurves, check_light_curves, flatten_light_curves
+from sklearn_tde.light_curves import FlatLightCurves, check_light_curves
 from sklearn_tde.preprocessing._context import context_values
 from sklearn_tde.preprocessing._interpolation import grid_curves
 from sklearn_tde.preprocessing._start import EDGE, start_times
@@ -252,28 +253,29 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         """
         check_is_fitted(self)
         X = as_nested_frame(X)
-        flat = flatten_light_curves(X, bands=self.bands)
-        since = flat.time - np.repeat(
-            start_times(flat, self.start, self.detection_snr), flat.n_observations
-        )
-        keep = self._inside(flat, since)
+        flat = flattened(X, self.bands)
         n_bands, context = len(self.bands), context_values(X, self.context)
         n_features = len(self.get_feature_names_out())
-        out = np.zeros((flat.n_objects, len(self.grid_), n_features), np.float32)
-        out[:, :, 0] = self.grid_ / self.duration
-        out[:, :, n_features - n_bands - context.shape[1] : -n_bands] = context[:, None, :]
+        blank = np.zeros((len(self.grid_), n_features), np.float32)
+        blank[:, 0] = self.grid_ / self.duration
+        out = np.empty((flat.n_objects, *blank.shape), np.float32)
         for begin in range(0, flat.n_objects, _CHUNK):
-            end = min(begin + _CHUNK, flat.n_objects)
-            rows = slice(flat.offsets[begin], flat.offsets[end])
-            position = np.repeat(np.arange(end - begin), flat.n_observations[begin:end])
-            used = keep[rows]
+            part = some_objects(flat, begin, begin + _CHUNK)
+            chunk = out[begin : begin + _CHUNK]
+            chunk[:] = blank
+            chunk[:, :, n_features - n_bands - context.shape[1] : -n_bands] = context[
+                begin : begin + _CHUNK, None, :
+            ]
+            position = part.object_position
+            since = part.time - start_times(part, self.start, self.detection_snr)[position]
+            used = self._inside(part, since)
             grid_curves(
-                out[begin:end],
+                chunk,
                 position[used],
-                flat.band[rows][used],
-                since[rows][used],
-                flat.flux[rows][used],
-                flat.flux_err[rows][used],
+                part.band[used],
+                since[used],
+                part.flux[used],
+                part.flux_err[used],
                 grid=self.grid_,
                 n_bands=n_bands,
                 mask=self.mask,
@@ -282,7 +284,7 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
                 colors=self.colors,
                 gap_inflation=self.gap_inflation,
             )
-            self._refuse_infinite(out[begin:end], flat.index[begin:end])
+            self._refuse_infinite(chunk, part.index)
         return out
 
     def _refuse_infinite(self, grid: np.ndarray, index: pd.Index) -> None:

@@ -38,28 +38,49 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
     rows = np.flatnonzero(flat.flux >= detection_snr * (1.0 - ROUNDING) * flat.flux_err)
     if not len(rows):
         return start
-    position = flat.object_position[rows]
-    time = flat.time[rows]
-    chosen = np.ones(len(rows), dtype=bool)
+    position, time = flat.object_position[rows], flat.time[rows]
     if rule == "confirmed":
-        # Days since each object's own first detection keep the full precision of the times.
-        new = np.diff(position, prepend=-1) != 0
-        since = time - time[np.maximum.accumulate(np.where(new, np.arange(len(rows)), 0))]
-        if since.max() > LONGEST:
-            worst = int(np.argmax(since))
-            raise ValueError(
-                f"object {shown(flat.index[position[worst]])}: its detections are {since[worst]:g} "
-                "days apart; expected times in days."
-            )
-        # One axis on which objects never meet finds the next night's detection of all at once.
-        axis = since + position * (since.max() + 2 * CONFIRMATION_WINDOW)
-        follower = np.searchsorted(axis, axis + DIFFERENT_NIGHT - EDGE, side="left")
-        inside = np.minimum(follower, len(rows) - 1)
-        chosen = (follower < len(rows)) & (axis[inside] - axis <= CONFIRMATION_WINDOW + EDGE)
-        latest = np.append(position[1:] != position[:-1], True)
-        unconfirmed = latest & ~np.isin(position, position[chosen])
-        chosen |= unconfirmed
-    # The first chosen row of each object.
-    objects, at = np.unique(position[chosen], return_index=True)
-    start[objects] = time[chosen][at]
+        start[position] = time
+        chosen = _confirmed(position, time, flat)
+        position, time = position[chosen], time[chosen]
+    # Of several values for one object the last remains, which is its first detection.
+    start[position[::-1]] = time[::-1]
     return start
+
+
+def _confirmed(position: np.ndarray, time: np.ndarray, flat: FlatLightCurves) -> np.ndarray:
+    """Mark detections which another one confirms; the first of each object is marked if it is so.
+
+    `position` and `time` are those of the detections.
+    """
+    n = len(time)
+    is_last = np.append(position[1:] != position[:-1], True)
+    begin = np.append(0, np.flatnonzero(is_last) + 1)
+    # Days since each object's own first detection keep the full precision of the times.
+    since = time - np.repeat(time[begin[:-1]], np.diff(begin))
+    longest = since.max()
+    if longest > LONGEST:
+        worst = int(np.argmax(since))
+        raise ValueError(
+            f"object {shown(flat.index[position[worst]])}: its detections are {longest:g} "
+            "days apart; expected times in days."
+        )
+    # Negative, as if of one night, where the next detection is of another object.
+    gap = np.append(np.diff(since), -1.0)
+    same_night = gap < DIFFERENT_NIGHT - EDGE
+    chosen = (gap <= CONFIRMATION_WINDOW + EDGE) & ~same_night
+    # The next detection decides, unless it is of the same night. Then the next night's has to be
+    # searched, but only ahead of the first detection that is confirmed already.
+    settled = np.full(flat.n_objects, n)
+    rows = np.flatnonzero(chosen)[::-1]
+    settled[position[rows]] = rows
+    rows = np.flatnonzero(same_night)
+    rows = rows[rows < settled[position[rows]]]
+    if len(rows):
+        # One axis on which objects never meet serves all at once.
+        axis = since + position * (longest + 2 * CONFIRMATION_WINDOW)
+        follower = np.searchsorted(axis, axis[rows] + (DIFFERENT_NIGHT - EDGE))
+        inside = np.minimum(follower, n - 1)
+        near = axis[inside] - axis[rows] <= CONFIRMATION_WINDOW + EDGE
+        chosen[rows] = near & (follower < n)
+    return chosen

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from .neural_network import LSTMTransientClassifier
     from .persistence import export_onnx, load_model, save_model
-    from .pipelines import make_lstm_pipeline
+    from .pipelines import LightCurvePipeline, make_lstm_pipeline
     from .preprocessing import LightCurveGridder
     from .sampling import LightCurveOverSampler
 
@@ -41,6 +41,7 @@ __all__ = [
     "LightCurveDisplay",
     "LightCurveGridder",
     "LightCurveOverSampler",
+    "LightCurvePipeline",
     "TrainingHistoryDisplay",
     "check_light_curves",
     "compare_reports",
@@ -80,7 +81,7 @@ _ROOMS = {
     ),
     "neural_network": ("LSTMTransientClassifier",),
     "persistence": ("export_onnx", "load_model", "save_model"),
-    "pipelines": ("make_lstm_pipeline",),
+    "pipelines": ("LightCurvePipeline", "make_lstm_pipeline"),
     "preprocessing": ("LightCurveGridder",),
     "sampling": ("LightCurveOverSampler",),
 }

@@ -578,7 +578,7 @@ def test_a_missing_extra_is_named(call, fitted, tmp_path, monkeypatch):
 
 def test_the_card_needs_no_extra(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops.io", None)
-    assert read_model_card(saved).startswith("# Pipeline: SN Ia, TDE\n")
+    assert read_model_card(saved).startswith("# LightCurvePipeline: SN Ia, TDE\n")
 
 
 # joblib, and another process

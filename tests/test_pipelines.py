@@ -12,7 +12,13 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
-from sklearn_tde import LightCurveGridder, make_lstm_pipeline, make_transients
+from sklearn_tde import (
+    LightCurveGridder,
+    LightCurvePipeline,
+    make_lstm_pipeline,
+    make_transients,
+    pipelines,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +40,9 @@ def fitted(transients):
 
 
 def test_the_steps_have_the_documented_names_and_defaults():
-    pipeline = make_lstm_pipeline(max_epochs=40, random_state=0)
+    pipeline = make_lstm_pipeline(max_epochs=7, random_state=0)
     assert list(pipeline.named_steps) == ["gridder", "classifier"]
-    assert pipeline["classifier"].max_epochs == 40
+    assert pipeline["classifier"].max_epochs == 7
     assert make_lstm_pipeline(gridder=LightCurveGridder(bands=("g",)))["classifier"].n_masks == 1
     with pytest.raises(TypeError, match="hidden_size"):
         make_lstm_pipeline(hidden_size=3)
@@ -131,3 +137,52 @@ def test_a_band_that_was_not_trained_is_refused(fitted):
     one = {"time": [0.0], "band": ["i"], "flux": [50.0], "flux_err": [5.0]}
     with pytest.raises(ValueError, match="object 0: band is 'i' at observation 0"):
         fitted.predict_proba([one])
+
+
+@pytest.fixture
+def gridded_at_a_time(monkeypatch):
+    """Predict seven objects at a time, and note how many each call of the gridder gets."""
+    numbers, transform = [], LightCurveGridder.transform
+
+    def count(self, X):
+        numbers.append(len(X))
+        return transform(self, X)
+
+    monkeypatch.setattr(pipelines, "_CHUNK", 7)
+    monkeypatch.setattr(LightCurveGridder, "transform", count)
+    return numbers
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "predict", "decision_function"])
+def test_objects_go_through_the_steps_in_chunks_with_the_same_result(
+    transients, fitted, gridded_at_a_time, method
+):
+    X = transients[0].iloc[:30]
+    plain = Pipeline(fitted.steps)
+    expected = getattr(plain, method)(X)
+    assert gridded_at_a_time == [30]
+    result = getattr(fitted, method)(X)
+    assert gridded_at_a_time[1:] == [7, 7, 7, 7, 2]
+    tables = [X["light_curve"].iloc[k] for k in range(len(X))]
+    np.testing.assert_array_equal(getattr(fitted, method)(tables), result)
+    if method == "predict":
+        np.testing.assert_array_equal(result, expected)
+    else:
+        # The network adds up in another order among other objects.
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
+
+
+def test_an_error_in_a_later_chunk_names_the_object_of_the_whole(fitted, gridded_at_a_time):
+    one = {"time": [0.0], "band": ["g"], "flux": [50.0], "flux_err": [5.0]}
+    with pytest.raises(ValueError, match="object 9: band is 'i'") as error:
+        fitted.predict_proba([one] * 9 + [{**one, "band": ["i"]}])
+    assert error.value.__notes__ == ["A position that is given counts from object 7 of X."]
+    assert gridded_at_a_time == [7, 3]
+
+
+def test_a_pipeline_has_the_methods_of_its_last_step(fitted):
+    gridder = LightCurvePipeline([("gridder", LightCurveGridder())])
+    assert hasattr(fitted, "predict_proba")
+    assert not any(hasattr(gridder, name) for name in ("predict_proba", "decision_function"))
+    with pytest.raises(AttributeError, match="predict"):
+        gridder.predict([])

@@ -197,7 +197,9 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._checked_data(X)
-        logits = predicted_logits(self.net_, self._sequences(X))
+        # That a GPU is missing was said in `fit`, or when the model was loaded.
+        device = resolve_device(self.device, missing="ignore")
+        logits = predicted_logits(self.net_, self._sequences(X), device, self.mixed_precision)
         bad = ~np.isfinite(logits).all(axis=1)
         if bad.any():
             raise ValueError(
@@ -376,7 +378,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
                 params,
                 n_features=n_features,
                 n_classes=len(self.classes_),
-                device=resolve_device(self.device, replace_missing=True),
+                device=resolve_device(self.device, missing="warn"),
             )
             with seeded(0, net.device):
                 net.initialize()

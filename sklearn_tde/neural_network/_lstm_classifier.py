@@ -23,9 +23,9 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
 
     Parameters
     ----------
-    hidden_dim : int, default=32
+    hidden_dim : int, default=16
         Size of the projection and of the hidden state in each direction.
-    num_layers : int, default=2
+    num_layers : int, default=1
         Number of stacked LSTM layers.
     bidirectional : bool, default=True
         Whether each layer also reads the sequence backwards.
@@ -51,11 +51,11 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         rarer one, whatever they are called; for more: inversely proportional to the number of
         objects, 1 on average. The numbers are those given to `fit`; an object of weight 2 counts
         as two.
-    max_epochs : int, default=40
+    max_epochs : int, default=30
         Passes over the training data.
     batch_size : int, default=64
         Objects per update.
-    lr : float, default=2e-3
+    lr : float, default=4e-3
         Learning rate, of the one-cycle schedule the highest.
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         "one_cycle" warms up over 30 % of the updates and anneals to almost zero at the last [2]_.
@@ -76,6 +76,10 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         Whether `fit` goes on from the weights of the last one, on the same classes and features.
     device : str, default="auto"
         Where to compute, such as "cpu" or "cuda". "auto": "cuda" where there is one.
+    mixed_precision : bool, default=False
+        Whether the recurrent layers compute in bfloat16, in `fit` and in prediction. It moves
+        probabilities by about 1e-3. On a CPU with instructions for it a hidden size of 64 or more
+        trains up to twice as fast, and the default one no faster.
     callbacks : list of skorch callbacks or None, default=None
         Called while training, after the estimator's own. Copies are used. Until training ends,
         class codes and outputs of the net are in the order from the most to the least frequent
@@ -161,6 +165,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "device": [str],
+        "mixed_precision": ["boolean"],
         "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -169,8 +174,8 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
     def __init__(
         self,
         *,
-        hidden_dim: int = 32,
-        num_layers: int = 2,
+        hidden_dim: int = 16,
+        num_layers: int = 1,
         bidirectional: bool = True,
         dropout: float = 0.2,
         n_masks: int = 2,
@@ -179,9 +184,9 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         step_dropout: float = 0.5,
         truncation: float = 0.3,
         class_weight: str | Mapping[Any, float] | None = "balanced",
-        max_epochs: int = 40,
+        max_epochs: int = 30,
         batch_size: int = 64,
-        lr: float = 2e-3,
+        lr: float = 4e-3,
         lr_schedule: str = "one_cycle",
         weight_decay: float = 1e-2,
         gradient_clip: float | None = 1.0,
@@ -190,6 +195,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         device: str = "auto",
+        mixed_precision: bool = False,
         callbacks: Sequence[Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -215,6 +221,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.device = device
+        self.mixed_precision = mixed_precision
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -223,9 +230,9 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
     def reference(cls, **params: Any) -> LSTMTransientClassifier:
         """Return the classifier with the published settings of the reference study.
 
-        Hidden size 64, every step through the network, AdamW with a constant rate of 1e-4 and
-        a weight decay of 1e-5, batches of 128, 500 epochs. The study kept the epoch that was
-        best on the fold it scored; here the last epoch is kept.
+        Two layers of hidden size 64, every step through the network, AdamW with a constant rate
+        of 1e-4 and a weight decay of 1e-5, batches of 128, 500 epochs. The study kept the epoch
+        that was best on the fold it scored; here the last epoch is kept.
 
         Parameters
         ----------
@@ -245,6 +252,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         """
         published = {
             "hidden_dim": 64,
+            "num_layers": 2,
             "steps": "all",
             "standardize": False,
             "step_dropout": 0.0,

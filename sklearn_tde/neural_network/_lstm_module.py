@@ -23,6 +23,8 @@ class LSTMNetwork(nn.Module):
         Whether each layer also reads the sequence backwards.
     dropout : float, default=0.2
         Probability of dropping a value between the layers and in the head.
+    mixed_precision : bool, default=False
+        Whether projection and recurrent layers compute in bfloat16; weights, mean and head do not.
     """
 
     def __init__(
@@ -33,8 +35,10 @@ class LSTMNetwork(nn.Module):
         num_layers: int = 2,
         bidirectional: bool = True,
         dropout: float = 0.2,
+        mixed_precision: bool = False,
     ) -> None:
         super().__init__()
+        self.mixed_precision = mixed_precision
         directions = 2 if bidirectional else 1
         width = directions * hidden_dim
         # Buffers, so that they are saved with the weights: the features are standardised inside.
@@ -84,16 +88,12 @@ class LSTMNetwork(nn.Module):
         logits : Tensor of shape (n_objects, n_outputs)
             The logits.
         """
-        hidden = self.projection((steps - self.shift) * self.gain)
-        mirror = _mirrored_steps(lengths, steps.shape[1]) if self.backward_layers else None
-        for layer, forward_layer in enumerate(self.forward_layers):
-            if layer:
-                hidden = self.between(hidden)
-            outputs = [forward_layer(hidden)[0]]
-            if mirror is not None:
-                backwards = self.backward_layers[layer](_reorder(hidden, mirror))[0]
-                outputs.append(_reorder(backwards, mirror))
-            hidden = torch.cat(outputs, dim=2)
+        steps = (steps - self.shift) * self.gain
+        if self.mixed_precision:
+            with torch.autocast(steps.device.type, torch.bfloat16):
+                hidden = self._read(steps, lengths).float()
+        else:
+            hidden = self._read(steps, lengths)
         weight = seen.unsqueeze(2).to(hidden.dtype)
         dtype = torch.float64 if precise else hidden.dtype
         pooled = (hidden * weight).sum(dim=1, dtype=dtype) / weight.sum(dim=1).clamp(min=1.0)
@@ -105,6 +105,20 @@ class LSTMNetwork(nn.Module):
             else:
                 pooled = layer(pooled)
         return pooled
+
+    def _read(self, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Return the hidden state at every step, shape (n_objects, n_steps, width)."""
+        hidden = self.projection(steps)
+        mirror = _mirrored_steps(lengths, steps.shape[1]) if self.backward_layers else None
+        for layer, forward_layer in enumerate(self.forward_layers):
+            if layer:
+                hidden = self.between(hidden)
+            outputs = [forward_layer(hidden)[0]]
+            if mirror is not None:
+                backwards = self.backward_layers[layer](_reorder(hidden, mirror))[0]
+                outputs.append(_reorder(backwards, mirror))
+            hidden = torch.cat(outputs, dim=2)
+        return hidden
 
 
 def _mirrored_steps(lengths: torch.Tensor, n_steps: int) -> torch.Tensor:

@@ -48,10 +48,11 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def resolve_device(device: str, *, replace_missing: bool = False) -> str:
+def resolve_device(device: str, *, missing: str = "raise") -> str:
     """Return the device to compute on; "auto" is the GPU where there is one.
 
-    A GPU that is not there is an error, or replaced by the CPU with a warning.
+    A GPU that is `missing` is an error ("raise"), or replaced by the CPU, with a warning ("warn")
+    or without ("ignore").
     """
     has_gpu = torch.cuda.is_available()
     if device == "auto":
@@ -64,9 +65,10 @@ def resolve_device(device: str, *, replace_missing: bool = False) -> str:
         ) from error
     if kind != "cuda" or has_gpu:
         return device
-    if not replace_missing:
+    if missing == "raise":
         raise ValueError(f"device={device!r}: there is no GPU here; expected 'auto' or 'cpu'.")
-    warnings.warn(f"device={device!r}: there is no GPU here; the CPU is used.", stacklevel=4)
+    if missing == "warn":
+        warnings.warn(f"device={device!r}: there is no GPU here; the CPU is used.", stacklevel=4)
     return "cpu"
 
 
@@ -203,9 +205,12 @@ def make_net(
         module__num_layers=params["num_layers"],
         module__bidirectional=params["bidirectional"],
         module__dropout=params["dropout"],
+        module__mixed_precision=params["mixed_precision"],
         criterion=WeightedLoss,
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=params["weight_decay"],
+        # One kernel for all weights: they are so small that the calls cost more than the work.
+        optimizer__fused=torch.device(device).type in ("cpu", "cuda"),
         lr=params["lr"],
         max_epochs=params["max_epochs"],
         batch_size=params["batch_size"],

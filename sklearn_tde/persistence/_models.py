@@ -219,7 +219,7 @@ def read_model_card(path: str | PathLike[str]) -> str:
     ...     _ = save_model(model, Path(folder, "model.tde"))
     ...     card = read_model_card(Path(folder, "model.tde"))
     >>> card.splitlines()[0]
-    '# Pipeline: SN Ia, TDE'
+    '# LightCurvePipeline: SN Ia, TDE'
     """
     path = Path(path)
     with _naming(f"{str(path)!r} cannot be read: "):

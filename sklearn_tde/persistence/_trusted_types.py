@@ -23,6 +23,7 @@ from __future__ import annotations
 
 _ESTIMATORS = (
     "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier",
+    "sklearn_tde.pipelines.LightCurvePipeline",
     "sklearn_tde.preprocessing._gridder.LightCurveGridder",
     "sklearn_tde.sampling._over_sampler.LightCurveOverSampler",
     # Put together
@@ -216,7 +217,11 @@ ATTRIBUTES_LEFT_OUT: dict[str, dict[str, str]] = {
     },
     **{
         name: {"memory": "a cache is a folder of pickles on one computer; set memory=None"}
-        for name in ("imblearn.pipeline.Pipeline", "sklearn.pipeline.Pipeline")
+        for name in (
+            "imblearn.pipeline.Pipeline",
+            "sklearn.pipeline.Pipeline",
+            "sklearn_tde.pipelines.LightCurvePipeline",
+        )
     },
     "sklearn.preprocessing._function_transformer.FunctionTransformer": {
         "func": "a function is code; transform before the model, or without a function",

@@ -36,7 +36,7 @@ from sklearn_tde import (
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ACCURACY = runpy.run_path(str(Path(__file__).with_name("accuracy.py")))
-EPOCHS = 40
+EPOCHS = 30
 BASELINE = "class weights"
 PLAIN = {"flux_noise": 0.0, "drop": 0.0, "truncation": 0.0}
 

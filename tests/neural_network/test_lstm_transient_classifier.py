@@ -364,8 +364,32 @@ def test_bad_prediction_data_is_named(fitted):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_gpu_gives_the_same_probabilities():
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_a_gpu_gives_the_same_probabilities(mixed_precision):
+    X, y = make_data()
+    model = small(device="cpu").fit(X, y)
+    expected = model.predict_proba(X)
+    model.set_params(device="cuda", mixed_precision=mixed_precision)
+    atol = 1e-2 if mixed_precision else 1e-5
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=atol)
+    assert next(model.net_.module_.parameters()).device.type == "cuda"
+    trained = clone(model).fit(X, y)
+    # Rounding grows over the updates.
+    np.testing.assert_allclose(trained.predict_proba(X), expected, atol=5e-2)
+    back = trained.predict_proba(X)
+    trained.set_params(device="cpu")
+    np.testing.assert_allclose(trained.predict_proba(X), back, atol=atol)
+
+
+def test_mixed_precision_is_close_in_prediction_and_in_training():
     X, y = make_data()
     model = small().fit(X, y)
-    there = clone(model).set_params(device="cuda").fit(X, y)
-    np.testing.assert_allclose(there.predict_proba(X), model.predict_proba(X), atol=1e-2)
+    expected = model.predict_proba(X)
+    mixed = model.set_params(mixed_precision=True).predict_proba(X)
+    assert 0 < np.abs(mixed - expected).max() < 1e-2
+    np.testing.assert_array_equal(
+        model.set_params(mixed_precision=False).predict_proba(X), expected
+    )
+    trained = small(mixed_precision=True).fit(X, y)
+    assert all(value.dtype == torch.float32 for value in trained.net_.module_.parameters())
+    np.testing.assert_allclose(trained.predict_proba(X), expected, atol=5e-2)

@@ -146,9 +146,11 @@ def test_predicting_and_scoring_do_not_sample(transients):
     assert 0 <= pipeline.score(X, y) <= 1
 
 
-def test_a_pipeline_without_a_sampler_is_that_of_scikit_learn():
-    assert type(make_lstm_pipeline()) is Pipeline
-    assert type(make_lstm_pipeline(sampler=LightCurveOverSampler())) is SamplingPipeline
+def test_the_pipeline_is_of_scikit_learn_and_of_imbalanced_learn():
+    for sampler in (None, LightCurveOverSampler()):
+        pipeline = make_lstm_pipeline(sampler=sampler)
+        assert isinstance(pipeline, Pipeline)
+        assert isinstance(pipeline, SamplingPipeline)
 
 
 @pytest.mark.parametrize("sampler", [LightCurveOverSampler, LogisticRegression(), "oversample"])

@@ -67,12 +67,19 @@ _PREDICT = """\
 The table has one row per object, the most probable first: rank, object_id, probability,
 prediction, n_observations, first_time, last_time. Ties stay in the order of the input.
 
+A Parquet file may be larger than the memory: it is read and scored in chunks, quickest if the
+rows of each object are next to each other. CSV and the table of --objects are read as a whole.
+With --output, every chunk is kept in the folder TABLE.part as soon as it is scored, and TABLE is
+written when all are. After an interruption of any kind the same command goes on where it stopped;
+if MODEL, a table or an option has changed, it asks for --restart.
+
 A MODEL that ends in .tde is safe to load from anyone (needs skops). Any other is a joblib file,
 which can execute any code when it is loaded: use only files that you trust like a program.
 
 examples:
   sklearn-tde predict model.joblib new.csv --output ranked.csv
   sklearn-tde predict model.joblib new.parquet | head
+  sklearn-tde predict model.joblib tonight.parquet --output ranked.parquet
 """
 
 
@@ -204,6 +211,23 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         metavar="TABLE",
         help="table to write, .csv or .parquet (default: CSV on the standard output)",
     )
+    parser.add_argument(
+        "--chunk-size",
+        type=_integer(1),
+        default=10_000,
+        metavar="N",
+        help="objects scored at a time, which takes the memory (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="start anew where an earlier run has left a part of the results",
+    )
+    parser.add_argument(
+        "--sha256",
+        metavar="HEX",
+        help="digest that the file MODEL must have, as fit prints it; else it is not loaded",
+    )
 
 
 def _add_input(
@@ -298,7 +322,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--reference", action="store_true", help="the reference study's recipe, 500 epochs"
     )
     model.add_argument(
-        "--epochs", type=_integer(1), metavar="N", help="epochs of training (default: 40)"
+        "--epochs", type=_integer(1), metavar="N", help="epochs of training (default: 30)"
     )
     _add_bands(model)
     model.add_argument(

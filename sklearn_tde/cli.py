@@ -65,8 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as done:
         # --help and --version.
         return int(done.code or 0)
-    except KeyboardInterrupt:
-        print("sklearn-tde: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        # Python's own says nothing.
+        print(f"sklearn-tde: interrupted {interruption}".rstrip(), file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader, such as head, has seen enough; nor must the interpreter's last flush fail.

@@ -1,0 +1,49 @@
+"""The class that a model predicts, from the probabilities that it has just given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
+
+from sklearn_tde.neural_network import LSTMTransientClassifier
+
+#: Classifiers whose `predict` returns the class of the largest probability, and nothing else.
+_LARGEST = (CalibratedClassifierCV, LSTMTransientClassifier)
+
+
+def predicted_codes(model: Any, X: Any, probabilities: np.ndarray) -> np.ndarray:
+    """Return the position in ``classes_`` of what ``model.predict(X)`` returns.
+
+    `predict` runs the network a second time, which is saved where its rule is known.
+    """
+    last = model
+    while isinstance(last, Pipeline) or hasattr(last, "best_estimator_"):
+        last = last[-1] if isinstance(last, Pipeline) else last.best_estimator_
+    if isinstance(last, _LARGEST):
+        return probabilities.argmax(axis=1)
+    rule = _threshold_rule(last)
+    if rule is None:
+        return pd.Index(model.classes_).get_indexer(model.predict(X))
+    threshold, positive = rule
+    return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)
+
+
+def _threshold_rule(classifier: Any) -> tuple[float, int] | None:
+    """Return a threshold on a probability, and the class it is for; None if there is none."""
+    if isinstance(classifier, TunedThresholdClassifierCV):
+        threshold, label = classifier.best_threshold_, classifier._curve_scorer._get_pos_label()
+    elif isinstance(classifier, FixedThresholdClassifier):
+        threshold, label = classifier.threshold, classifier.pos_label
+        threshold = 0.5 if threshold == "auto" else threshold
+    else:
+        return None
+    # "auto" is the probability where there is one, as here.
+    if classifier.response_method == "decision_function":
+        return None
+    positive = 1 if label is None else int(np.flatnonzero(classifier.classes_ == label)[0])
+    return float(threshold), positive

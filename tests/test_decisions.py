@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
+
+from sklearn_tde import LightCurveGridder, make_lstm_pipeline, make_transients
+from sklearn_tde._decisions import predicted_codes
+
+
+@pytest.fixture(scope="module")
+def transients():
+    return make_transients(n_tde=10, n_sn_ia=20, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def model(transients):
+    gridder = LightCurveGridder(n_steps=20)
+    return make_lstm_pipeline(gridder=gridder, hidden_dim=4, max_epochs=1, random_state=0).fit(
+        *transients
+    )
+
+
+def rules(model, X, y):
+    """Classifiers with other rules than the largest probability of a network."""
+    frozen = FrozenEstimator(model)
+    p = model.predict_proba(X)
+    yield model
+    for label, column in (("TDE", 1), ("SN Ia", 0)):
+        threshold = float(np.quantile(p[:, column], 0.3))
+        yield FixedThresholdClassifier(frozen, threshold=threshold, pos_label=label)
+    yield FixedThresholdClassifier(frozen)
+    yield FixedThresholdClassifier(frozen, threshold=0.1, response_method="decision_function")
+    yield TunedThresholdClassifierCV(frozen, cv="prefit", refit=False)
+    yield CalibratedClassifierCV(frozen)
+    yield Pipeline([("all", FixedThresholdClassifier(frozen, threshold=float(p[:, 1].max())))])
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_predictions_are_those_of_predict(number, transients, model):
+    X, y = transients
+    fitted = list(rules(model, X, y))[number]
+    if number:
+        fitted = fitted.fit(X, y)
+    codes = predicted_codes(fitted, X, fitted.predict_proba(X))
+    predicted = fitted.predict(X)
+    assert fitted.classes_[codes].tolist() == predicted.tolist()
+
+
+def test_thresholds_are_met_at_equality(transients, model):
+    X, y = transients
+    p = model.predict_proba(X)[:, 1]
+    fitted = FixedThresholdClassifier(FrozenEstimator(model), threshold=float(p[3])).fit(X, y)
+    codes = predicted_codes(fitted, X, fitted.predict_proba(X))
+    assert fitted.classes_[codes[3]] == fitted.predict(X)[3] == "TDE"
+
+
+def test_of_several_classes_the_largest_probability_wins(transients):
+    X, y = transients
+    labels = np.where(np.arange(len(y)) % 3 == 1, "AGN", y)
+    gridder = LightCurveGridder(n_steps=20)
+    fitted = make_lstm_pipeline(gridder=gridder, hidden_dim=4, max_epochs=1, random_state=0)
+    codes = predicted_codes(fitted.fit(X, labels), X, fitted.predict_proba(X))
+    assert fitted.classes_[codes].tolist() == fitted.predict(X).tolist()

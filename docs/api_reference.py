@@ -43,6 +43,10 @@ ROOMS = {
         "Persistence",
         "Models in files that are safe to share, and networks for other languages.",
     ),
+    "scale": (
+        "Scale",
+        "Catalogues larger than memory, scored on Dask clusters.",
+    ),
 }
 
 _PAGE = """\

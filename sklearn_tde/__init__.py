@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         pipelines,
         preprocessing,
         sampling,
+        scale,
     )
     from .datasets import load_alerce_detections, load_light_curves, make_transients
     from .evaluation import compare_reports, cross_validation_report, tde_scorers
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .pipelines import LightCurvePipeline, make_lstm_pipeline
     from .preprocessing import LightCurveGridder
     from .sampling import LightCurveOverSampler
+    from .scale import score_catalog
 
 __version__ = "0.1.0"
 
@@ -64,6 +66,8 @@ __all__ = [
     "preprocessing",
     "sampling",
     "save_model",
+    "scale",
+    "score_catalog",
     "tde_scorers",
     "unpack_light_curves",
 ]
@@ -84,6 +88,7 @@ _ROOMS = {
     "pipelines": ("LightCurvePipeline", "make_lstm_pipeline"),
     "preprocessing": ("LightCurveGridder",),
     "sampling": ("LightCurveOverSampler",),
+    "scale": ("score_catalog",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -63,7 +63,9 @@ html_sidebars = {
         "labels",
         "imbalance",
         "sharing",
+        "scale",
         "reference_study",
+        "speed",
         "design",
     )
 }

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -103,12 +104,21 @@ class PartialResult:
         if self.folder is None:
             return
         try:
-            if not self.chunks:
-                self._clear()
+            if self.chunks:
+                return
+            self._clear()
+            # While it is locked, so that no other run begins in it.
+            if fcntl is not None:
+                self._remove_folder()
         finally:
             os.close(self._lock)
-        if not self.chunks:
-            (self.folder / _LOCK).unlink()
+        if fcntl is None:
+            self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        (self.folder / _LOCK).unlink()
+        # A run that is refused may have made the file anew.
+        with suppress(OSError):
             self.folder.rmdir()
 
     def _is_ours(self, name: str) -> bool:
@@ -138,6 +148,11 @@ class PartialResult:
             # Some file systems know no locks.
             except OSError:
                 pass
+            if os.fstat(lock).st_nlink == 0:
+                os.close(lock)
+                raise ValueError(
+                    f"{self._shown!r} was removed by a run that has just ended; try again."
+                )
         return lock
 
     def _clear(self) -> None:

@@ -27,12 +27,19 @@ from sklearn_tde.persistence import ModelFileError, load_model
 #: Columns of the unfinished table: the names of objects, which the user calls by any name, and
 #: their order in the input.
 _NAME, _ORDER = "name", "order"
+#: Columns of the table of results beside the name of the object.
+_RESULTS = ("rank", "probability", "prediction", "n_observations", "first_time", "last_time")
 
 
 def predict(arguments: Namespace) -> str:
     """Rank objects by the probability of one class."""
     if arguments.output is not None:
         check_table_path(arguments.output, "--output")
+    if arguments.object_id in _RESULTS:
+        raise ValueError(
+            f"--object-id: {arguments.object_id!r} is the name of a column of the result; expected "
+            f"none of {', '.join(_RESULTS)}: rename it in the table."
+        )
     model = _load_model(arguments.model, arguments.sha256)
     positive = _positive_class(model, arguments.positive_class)
     facts = _facts(arguments, positive)

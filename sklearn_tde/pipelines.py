@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from imblearn.pipeline import Pipeline
 from joblib import Memory
 from sklearn.utils.metaestimators import available_if
@@ -36,7 +37,7 @@ class LightCurvePipeline(Pipeline):
     pipeline sends no more than 4,096 objects at a time through its steps when it predicts: a
     million objects need little more memory than X itself. Each object's result is that of
     :class:`imblearn.pipeline.Pipeline`, which it otherwise is; that is scikit-learn's with
-    samplers allowed.
+    samplers allowed. `score` is not cut into chunks.
 
     Parameters
     ----------
@@ -130,15 +131,21 @@ class LightCurvePipeline(Pipeline):
         # What is passed along may be per object, and to be cut as well, or not: that is not known.
         if params or n_objects <= _CHUNK:
             return method(X, **params)
-        # Objects without a name are called by their place in the whole.
-        X = as_nested_frame(X)
+        if isinstance(X, pd.DataFrame | pd.Series):
+            rows = X.iloc
+        elif isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
+            # The steps after a gridder take an array.
+            rows = X
+        else:
+            # Objects without a name are called by their place in the whole.
+            rows = as_nested_frame(X).iloc
         results = []
         for begin in range(0, n_objects, _CHUNK):
             try:
-                results.append(method(X.iloc[begin : begin + _CHUNK]))
+                results.append(method(rows[begin : begin + _CHUNK]))
             except ValueError as error:
                 if begin:
-                    error.add_note(f"A position that is given counts from object {begin} of X.")
+                    error.add_note(f'"Position" in this message counts from object {begin} of X.')
                 raise
         return np.concatenate(results)
 

@@ -289,6 +289,7 @@ def test_objects_without_observations_are_not_scored_again(run, scored, observat
     go_on()
     assert run(*arguments)[0] == 0
     assert sorted(sum(scored, [])) == sorted(names)
+    assert sorted(pd.read_csv("ranked.csv")["object_id"]) == sorted(names)
 
 
 def test_a_kill_leaves_a_run_that_goes_on(run, scored, model_path, observations):
@@ -500,6 +501,16 @@ def test_unreadable_files_are_refused(content, message, run, sample, observation
     assert (status, text, error.count("\n")) == (2, "", 1)
     assert message in error
     assert os.listdir() == ["obs.parquet"]
+
+
+def test_names_of_objects_do_not_take_the_place_of_a_result(run, scored, observations):
+    assert run()[0] == 0
+    scored.clear()
+    for name in pd.read_csv("ranked.csv").columns.drop("object_id"):
+        observations.rename(columns={"object_id": name}).to_parquet("obs.parquet")
+        status, _, error = run("--object-id", name)
+        assert (status, f"--object-id: {name!r} is the name of a column" in error) == (2, True)
+    assert scored == []
 
 
 def test_a_model_with_another_digest_is_not_loaded(run, model_path):

@@ -17,9 +17,13 @@ def transients():
 @pytest.fixture(scope="module")
 def model(transients):
     gridder = LightCurveGridder(n_steps=20)
-    return make_lstm_pipeline(gridder=gridder, hidden_dim=4, max_epochs=1, random_state=0).fit(
-        *transients
-    )
+    model = make_lstm_pipeline(
+        gridder=gridder, hidden_dim=4, max_epochs=10, lr=2e-2, random_state=0
+    ).fit(*transients)
+    # Rules that take another threshold than 0.5 have to show.
+    p = model.predict_proba(transients[0])[:, 1]
+    assert 0.4 < p.min() < 0.5 < p.max()
+    return model
 
 
 def rules(model, X, y):
@@ -31,7 +35,8 @@ def rules(model, X, y):
         threshold = float(np.quantile(p[:, column], 0.3))
         yield FixedThresholdClassifier(frozen, threshold=threshold, pos_label=label)
     yield FixedThresholdClassifier(frozen)
-    yield FixedThresholdClassifier(frozen, threshold=0.1, response_method="decision_function")
+    logit = float(np.median(model.decision_function(X)))
+    yield FixedThresholdClassifier(frozen, threshold=logit, response_method="decision_function")
     yield TunedThresholdClassifierCV(frozen, cv="prefit", refit=False)
     yield CalibratedClassifierCV(frozen)
     yield Pipeline([("all", FixedThresholdClassifier(frozen, threshold=float(p[:, 1].max())))])

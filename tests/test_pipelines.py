@@ -1,7 +1,10 @@
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -11,6 +14,7 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_tde import (
     LightCurveGridder,
@@ -172,11 +176,28 @@ def test_objects_go_through_the_steps_in_chunks_with_the_same_result(
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
 
 
+class Scaled(LinearRegression):
+    """A last step whose prediction takes a parameter, which may have a value per object."""
+
+    def predict(self, X, by=1.0):
+        return super().predict(X) * by
+
+
+def test_parameters_of_a_prediction_reach_the_last_step(transients, gridded_at_a_time):
+    X, y = transients
+    table = FunctionTransformer(lambda grid: grid.reshape(len(grid), -1))
+    steps = [("gridder", LightCurveGridder(n_steps=4)), ("table", table), ("last", Scaled())]
+    model = LightCurvePipeline(steps).fit(X, y == "TDE")
+    by = np.arange(len(X))
+    expected = model.predict(X) * by
+    np.testing.assert_allclose(model.predict(X, by=by), expected, atol=1e-4)
+
+
 def test_an_error_in_a_later_chunk_names_the_object_of_the_whole(fitted, gridded_at_a_time):
     one = {"time": [0.0], "band": ["g"], "flux": [50.0], "flux_err": [5.0]}
     with pytest.raises(ValueError, match="object 9: band is 'i'") as error:
         fitted.predict_proba([one] * 9 + [{**one, "band": ["i"]}])
-    assert error.value.__notes__ == ["A position that is given counts from object 7 of X."]
+    assert error.value.__notes__ == ['"Position" in this message counts from object 7 of X.']
     assert gridded_at_a_time == [7, 3]
 
 
@@ -186,3 +207,14 @@ def test_a_pipeline_has_the_methods_of_its_last_step(fitted):
     assert not any(hasattr(gridder, name) for name in ("predict_proba", "decision_function"))
     with pytest.raises(AttributeError, match="predict"):
         gridder.predict([])
+
+
+def test_a_part_of_a_pipeline_and_other_data_are_cut_as_well(transients, fitted, gridded_at_a_time):
+    X = transients[0].iloc[:20]
+    expected = fitted.predict_proba(X)
+    steps = fitted[0].transform(X)
+    np.testing.assert_array_equal(fitted[1:].predict_proba(steps), expected)
+    frame = LightCurvePipeline([("dummy", DummyClassifier())]).fit(steps[:, 0], transients[1][:20])
+    for table in (steps[:, 0], pd.DataFrame(steps[:, 0])):
+        assert frame.predict_proba(table).shape == (20, 2)
+    np.testing.assert_array_equal(fitted.predict_proba(X["light_curve"]), expected)

@@ -197,7 +197,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._checked_data(X)
-        # That a GPU is missing was said in `fit`, or when the model was loaded.
+        # A model of a computer with a GPU predicts without one; on loading it says so.
         device = resolve_device(self.device, missing="ignore")
         logits = predicted_logits(self.net_, self._sequences(X), device, self.mixed_precision)
         bad = ~np.isfinite(logits).all(axis=1)

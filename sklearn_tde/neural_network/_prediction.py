@@ -28,8 +28,8 @@ def predicted_logits(
     it was tried on; elsewhere, and on a GPU, to about 1e-6.
     """
     if net.device != device:
-        net.device = device
         net.module_.to(device)
+        net.device = device
     net.module_.mixed_precision = mixed_precision
     on_cpu = torch.device(device).type == "cpu"
     logits = np.empty((len(sequences), net.module_.head[-1].out_features))

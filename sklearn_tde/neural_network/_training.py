@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,12 @@ def seeded(seed: int, device: str) -> Iterator[None]:
         yield
 
 
+class _Threads:
+    """How many run `one_thread`, and the number of torch's threads before the first of them."""
+
+    lock, users, before = Lock(), 0, 1
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch use one thread of the processor for a while.
@@ -40,12 +46,19 @@ def one_thread() -> Iterator[None]:
     The networks are small: more threads gain little on an idle machine and wait for each other
     on a busy one, where training took seven to seventeen times longer.
     """
-    n_threads = torch.get_num_threads()
+    # The number is one for the whole process: the last to leave gives it back.
+    with _Threads.lock:
+        if not _Threads.users:
+            _Threads.before = torch.get_num_threads()
+        _Threads.users += 1
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(n_threads)
+        with _Threads.lock:
+            _Threads.users -= 1
+            if not _Threads.users:
+                torch.set_num_threads(_Threads.before)
 
 
 def resolve_device(device: str, *, missing: str = "raise") -> str:

@@ -393,3 +393,5 @@ def test_mixed_precision_is_close_in_prediction_and_in_training():
     trained = small(mixed_precision=True).fit(X, y)
     assert all(value.dtype == torch.float32 for value in trained.net_.module_.parameters())
     np.testing.assert_allclose(trained.predict_proba(X), expected, atol=5e-2)
+    # Not in prediction alone.
+    assert np.abs(trained.set_params(mixed_precision=False).predict_proba(X) - expected).max() > 0

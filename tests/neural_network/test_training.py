@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 
 from sklearn_tde import LSTMTransientClassifier, make_lstm_pipeline, make_transients
 from sklearn_tde.neural_network._sequences import Batches
-from sklearn_tde.neural_network._training import class_weights
+from sklearn_tde.neural_network._training import class_weights, one_thread
 
 
 def make_data(n=60, seed=0):
@@ -288,3 +288,16 @@ def test_masks_that_are_taken_for_features_are_refused():
     # A flag of the object is none, though it is 0 or 1.
     flagged = X.assign(nuclear=np.arange(len(X)) % 2)
     pipeline.set_params(gridder__context=("nuclear",)).fit(flagged, y)
+
+
+def test_threads_that_overlap_give_the_number_of_torch_threads_back(monkeypatch):
+    used = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: used[-1] if used else 2)
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    first, second = one_thread(), one_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert used[-1] == 1
+    second.__exit__(None, None, None)
+    assert used[-1] == 2

@@ -167,6 +167,27 @@ def test_on_a_grid_finer_than_the_rounding_of_times_curves_stay_apart(mask):
     np.testing.assert_allclose(flux[:, :, 1], np.repeat([[0.0], [70.0], [0.0]], 11, axis=1))
 
 
+@pytest.mark.parametrize("zero", [0.0, 2458000.5])
+def test_the_zero_point_of_time_does_not_move_the_ends_of_a_coverage_mask(zero):
+    """Tenths of days are no binary numbers: after a large one they miss the steps they are on."""
+    days = np.arange(60) / 10
+    first, last = np.triu_indices(60, 1)
+    objects = [
+        {
+            "time": zero + days[[0, i, j]],
+            "band": ["g", "r", "r"],
+            "flux": [9, 9, 9],
+            "flux_err": [1] * 3,
+        }
+        for i, j in zip(first, last, strict=True)
+    ]
+    gridder = LightCurveGridder(duration=6, cadence=0.1, mask="coverage", start="first")
+    found = gridder.fit_transform(objects)[:, :, -1]
+    steps = np.arange(found.shape[1])
+    expected = (steps >= first[:, None]) & (steps <= last[:, None])
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("grid", [np.linspace(-7.7, 300, 300), -0.3 + 0.7 * np.arange(500)])
 def test_the_first_step_is_that_of_a_search(grid):
     edges = np.concatenate([grid, (grid[1:] + grid[:-1]) / 2, [-1e9, 1e9]])

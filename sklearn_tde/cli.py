@@ -92,6 +92,7 @@ def _run(arguments: Namespace) -> str:
 
 def _check_files(arguments: Namespace) -> None:
     """Look for the files to read before torch and pandas are imported, which takes seconds."""
+    _refuse_to_overwrite(arguments)
     if arguments.command == "simulate":
         return
     for name, what in (
@@ -104,6 +105,26 @@ def _check_files(arguments: Namespace) -> None:
             raise ValueError(f"{what}: {path!r} is a folder; expected a file.")
         if path is not None and not os.path.exists(path):
             raise ValueError(f"{what}: there is no file {path!r}.")
+
+
+def _refuse_to_overwrite(arguments: Namespace) -> None:
+    """Refuse one file in two places, one of which is written."""
+    seen: dict[str, str] = {}
+    for name, what in (
+        ("model", "MODEL"),
+        ("observations", "OBSERVATIONS"),
+        ("objects", "OBJECTS" if arguments.command == "simulate" else "--objects"),
+        ("output", "--output"),
+    ):
+        path = getattr(arguments, name, None)
+        if path is None:
+            continue
+        other = seen.setdefault(os.path.realpath(path), what)
+        if other != what and (what == "--output" or arguments.command == "simulate"):
+            raise ValueError(
+                f"{what}: {path!r} is the same file as {other}, which it would overwrite; "
+                "expected another."
+            )
 
 
 def _in_options(text: str) -> str:

@@ -656,3 +656,22 @@ def test_the_main_job_takes_less_than_two_minutes(tmp_path, capsys):
     assert main(["cross-validate", "--output", str(tmp_path)]) == 0
     assert perf_counter() - start < 120
     assert len(list(tmp_path.glob("*.png"))) == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict m.joblib o.csv --output ./o.csv",
+        "predict m.joblib o.csv --objects j.csv --output j.csv",
+        "predict m.joblib o.csv --output m.joblib",
+        "fit o.csv --objects j.csv --output o.csv",
+        "simulate o.csv ./o.csv",
+    ],
+)
+def test_no_command_overwrites_what_it_reads(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.joblib", "o.csv", "j.csv"):
+        (tmp_path / name).write_text("precious")
+    assert main(command.split()) == 2
+    assert "is the same file as" in capsys.readouterr().err
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"precious"}

@@ -92,7 +92,9 @@ def _run(arguments: Namespace) -> str:
 
 def _check_files(arguments: Namespace) -> None:
     """Look for the files to read before torch and pandas are imported, which takes seconds."""
-    _refuse_to_overwrite(arguments)
+    # The output of cross-validate is a folder.
+    if arguments.command != "cross-validate":
+        _refuse_to_overwrite(arguments)
     if arguments.command == "simulate":
         return
     for name, what in (

@@ -35,6 +35,8 @@ def predict(arguments: Namespace) -> str:
     """Rank objects by the probability of one class."""
     if arguments.output is not None:
         check_table_path(arguments.output, "--output")
+    elif arguments.restart:
+        raise ValueError("--restart needs --output: without it nothing is kept to start anew from.")
     if arguments.object_id in _RESULTS:
         raise ValueError(
             f"--object-id: {arguments.object_id!r} is the name of a column of the result; expected "

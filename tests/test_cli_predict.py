@@ -513,6 +513,11 @@ def test_names_of_objects_do_not_take_the_place_of_a_result(run, scored, observa
     assert scored == []
 
 
+def test_there_is_nothing_to_restart_without_an_output(run, observations):
+    status, _, error = run("--restart", output=None)
+    assert (status, "--restart needs --output" in error) == (2, True)
+
+
 def test_a_model_with_another_digest_is_not_loaded(run, model_path):
     class Harmful:
         def __reduce__(self):

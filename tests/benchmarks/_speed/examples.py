@@ -55,9 +55,14 @@ class Examples:
     @cached_property
     def real(self) -> bool:
         """Whether the light curves are the real ones."""
-        if self.settings.data == "auto":
-            return (DATA / "ztf_objects.parquet").is_file()
-        return self.settings.data == "ztf"
+        found = (DATA / "ztf_objects.parquet").is_file()
+        asked, automatic = (self.settings.data == choice for choice in ("ztf", "auto"))
+        if not found and (asked or (automatic and "SKLEARN_TDE_DATA" in os.environ)):
+            raise SystemExit(
+                f"there is no ztf_objects.parquet in {str(DATA)!r}; set SKLEARN_TDE_DATA to the "
+                "folder of the real light curves, or leave it unset and simulate them."
+            )
+        return asked or (automatic and found)
 
     @cached_property
     def _labelled(self) -> tuple[NestedFrame, np.ndarray]:

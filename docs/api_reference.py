@@ -37,7 +37,7 @@ ROOMS = {
     ),
     "inspection": (
         "Inspection",
-        "Pictures of light curves and of training.",
+        "Pictures of light curves, of training, of mistakes and of comparisons.",
     ),
     "persistence": (
         "Persistence",

@@ -45,6 +45,17 @@ print(report)
 report.folds_[["fold", "n_train", "n_test", "n_pos", "threshold", "balanced_accuracy"]]
 
 # %%
+# The report also holds what it needs to tune the thresholds for another score, each within its
+# training set and without a fit. With a quarter of 26 TDEs to tune on they are noisy: what was
+# tuned for F1 need not have the higher F1.
+
+at_f1 = report.at_threshold("f1")
+print(
+    report.folds_["threshold"].round(2).tolist(), "->", at_f1.folds_["threshold"].round(2).tolist()
+)
+at_f1.pooled_.loc[["f1", "balanced_accuracy"], ["value", "low", "high"]].round(2)
+
+# %%
 # The report keeps what the displays of scikit-learn take.
 
 is_tde = report.y_true == "TDE"
@@ -71,6 +82,7 @@ plt.show()
 # Which steps of the recipe matter? The same report on the same folds, without class weights:
 
 from sklearn_tde.evaluation import compare_reports  # noqa: E402
+from sklearn_tde.inspection import MistakesDisplay, ReportComparisonDisplay  # noqa: E402
 
 without = cross_validation_report(
     make_lstm_pipeline(max_epochs=20, class_weight=None),
@@ -82,3 +94,16 @@ without = cross_validation_report(
     name="no class weights, threshold 0.5",
 )
 compare_reports(report, without).round(3)
+
+# %%
+# A picture of one of the metrics. The interval of the difference, on the right, is what tells
+# whether two models differ: both are scored on the same few TDEs, and lucky together.
+
+ReportComparisonDisplay.from_reports({"default": report, "no class weights": without}, "default")
+plt.show()
+
+# %%
+# What fools the network most, by the logarithm of the probability of the true class.
+
+MistakesDisplay.from_report(report, X, n_objects=8)
+plt.show()

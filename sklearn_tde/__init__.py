@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     )
     from .datasets import load_alerce_detections, load_light_curves, make_transients
     from .evaluation import compare_reports, cross_validation_report, tde_scorers
-    from .inspection import LightCurveDisplay, TrainingHistoryDisplay
+    from .inspection import (
+        LightCurveDisplay,
+        MistakesDisplay,
+        ReportComparisonDisplay,
+        TrainingHistoryDisplay,
+    )
     from .light_curves import (
         check_light_curves,
         flatten_light_curves,
@@ -44,6 +49,8 @@ __all__ = [
     "LightCurveGridder",
     "LightCurveOverSampler",
     "LightCurvePipeline",
+    "MistakesDisplay",
+    "ReportComparisonDisplay",
     "TrainingHistoryDisplay",
     "check_light_curves",
     "compare_reports",
@@ -76,7 +83,12 @@ __all__ = [
 _ROOMS = {
     "datasets": ("load_alerce_detections", "load_light_curves", "make_transients"),
     "evaluation": ("compare_reports", "cross_validation_report", "tde_scorers"),
-    "inspection": ("LightCurveDisplay", "TrainingHistoryDisplay"),
+    "inspection": (
+        "LightCurveDisplay",
+        "MistakesDisplay",
+        "ReportComparisonDisplay",
+        "TrainingHistoryDisplay",
+    ),
     "light_curves": (
         "check_light_curves",
         "flatten_light_curves",

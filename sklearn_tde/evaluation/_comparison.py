@@ -57,10 +57,11 @@ def compare_reports(
     -------
     comparison : DataFrame of shape (n_metrics, 6)
         One row per metric: the pooled `value` of `report` and of the `baseline`; `difference`,
-        the first minus the second, so that positive means `report` is higher (better for every
-        metric but the Brier score); `low` and `high`, the paired bootstrap interval of the
-        difference; `repeat_sd`, the standard deviation of the difference between repeats (NaN
-        for one repeat).
+        the first minus the second, so that positive means `report` is higher (which is better,
+        but for the Brier score, and for the calibration, whose slope is best at 1 and whose
+        intercept at 0); `low` and `high`, the paired bootstrap interval of the difference;
+        `repeat_sd`, the standard deviation of the difference between repeats (NaN for one
+        repeat). What one of the two does not have is NaN.
 
     Raises
     ------
@@ -109,10 +110,10 @@ def compare_reports(
         rows[metric] = {
             "value": report.pooled_.loc[metric, "value"],
             "baseline": baseline.pooled_.loc[metric, "value"],
-            "difference": differences[metric].mean(),
+            "difference": differences[metric].mean(skipna=False),
             "low": low,
             "high": high,
-            "repeat_sd": differences[metric].std(),
+            "repeat_sd": differences[metric].std(skipna=False),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 

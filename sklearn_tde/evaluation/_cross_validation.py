@@ -19,13 +19,15 @@ from ._checks import (
     check_weighted,
     object_names,
 )
-from ._folds import fit_and_predict, plan_folds, seed_estimator
+from ._folds import fit_and_predict, plan_folds, predict_splits, seed_estimator
 from ._report import CrossValidationReport
 from ._threshold import (
     THRESHOLD_METRICS,
-    apply_threshold,
     check_threshold_request,
-    used_threshold,
+    describe_threshold,
+    fix_threshold,
+    threshold_splits,
+    tune_threshold,
 )
 
 
@@ -183,8 +185,19 @@ def cross_validation_report(
       positive;
     - `specificity`, the recall of the others taken together, and `balanced_accuracy`, the mean of
       `recall` and `specificity`;
-    - `average_precision`, `roc_auc` and `brier_score` (the mean squared error) of the probability
-      of `pos_label`. Chance level of the average precision is the share of positives;
+    - `average_precision` and `roc_auc` of the probability of `pos_label`, and
+      `recall_at_precision`, the highest recall of any threshold whose precision is 0.8 or better,
+      which is picked on the objects that it scores. Chance level of the average precision is the
+      share of positives;
+    - `brier_score`, the mean squared error of that probability, and `brier_skill`, one minus its
+      ratio to that of always predicting the share of positives among the scored objects: 1 is
+      perfect, 0 no better than that share;
+    - `calibration_slope`, of a logistic regression of the labels on the logits of the
+      probabilities [2]_: 1 is right, below 1 the probabilities are too extreme, above too timid;
+      and `calibration_intercept`, of one with the slope held at 1 ("calibration in the large"): 0
+      is right, below 0 they are too high. Probabilities are moved to at least 1e-6 from 0 and 1.
+      There is no finite slope (NaN) where a threshold parts the classes without a mistake, as
+      in small folds it often does, so that `fold_mean` leaves out the best of them;
     - `macro_recall` and `macro_f1`, the means over the classes that the scored objects have, only
       for more than two classes in `y`. A prediction of any other class is a miss.
 
@@ -195,7 +208,8 @@ def cross_validation_report(
     how much the scores owe to the objects at hand; they hold neither the luck of the training,
     which `repeat_sd` shows, nor the dependence between objects of one group. A recall of exactly 1
     has an interval without width, for no draw can miss an object that was not missed: with `n`
-    positives, all recalled, the true recall is above ``1 - 3 / n`` at 95 % confidence.
+    positives, all recalled, the true recall is above ``1 - 3 / n`` at 95 % confidence. A draw
+    that has no score counts as beyond both ends of the interval.
 
     Renaming the classes changes nothing, except that a tie of an estimator's probabilities is
     broken by its own rule.
@@ -204,6 +218,9 @@ def cross_validation_report(
     ----------
     .. [1] B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall,
        1993, chapter 13.
+
+    .. [2] D. R. Cox, "Two further applications of a model for binary regression", Biometrika 45,
+       562, 1958.
 
     Examples
     --------
@@ -219,15 +236,19 @@ def cross_validation_report(
     5 folds, pooled out of fold; 95% bootstrap intervals over objects (2000 draws)
     threshold: tuned within each training set for balanced accuracy (0.050 to 0.283)
     <BLANKLINE>
-                         pooled    95% interval folds, mean +- sd
-    balanced accuracy     0.904  0.852 to 0.947    0.903 +- 0.063
-    recall (TDE)          0.902  0.805 to 0.976    0.900 +- 0.163
-    precision (TDE)       0.521  0.446 to 0.613    0.549 +- 0.113
-    F1 (TDE)              0.661  0.584 to 0.741    0.665 +- 0.071
-    recall of the others  0.905  0.875 to 0.936    0.905 +- 0.050
-    average precision     0.875  0.795 to 0.946    0.887 +- 0.084
-    ROC AUC               0.963  0.921 to 0.990    0.963 +- 0.051
-    Brier score           0.031  0.020 to 0.043    0.031 +- 0.010
+                             pooled     95% interval folds, mean +- sd
+    balanced accuracy         0.904   0.852 to 0.947    0.903 +- 0.063
+    recall (TDE)              0.902   0.805 to 0.976    0.900 +- 0.163
+    precision (TDE)           0.521   0.446 to 0.613    0.549 +- 0.113
+    F1 (TDE)                  0.661   0.584 to 0.741    0.665 +- 0.071
+    recall of the others      0.905   0.875 to 0.936    0.905 +- 0.050
+    average precision         0.875   0.795 to 0.946    0.887 +- 0.084
+    recall at precision 0.8   0.780   0.634 to 0.902    0.783 +- 0.154
+    ROC AUC                   0.963   0.921 to 0.990    0.963 +- 0.051
+    Brier score               0.031   0.020 to 0.043    0.031 +- 0.010
+    Brier skill               0.661   0.531 to 0.784    0.662 +- 0.111
+    calibration slope         0.908   0.703 to 1.344    1.125 +- 0.316
+    calibration intercept    -0.139  -0.642 to 0.341   -0.190 +- 0.884
     """
     check_classifier(estimator)
     check_weighted(estimator, params)
@@ -243,62 +264,73 @@ def cross_validation_report(
         X, y, groups, names, pos_label, cv=cv, n_repeats=n_repeats, random_state=random_state
     )
     # Prepared before the first fit, so that a bad request fails at once.
-    estimators = [
-        apply_threshold(
+    tasks = [
+        (
             seed_estimator(estimator, fold.seed),
-            threshold,
-            scoring=threshold_scoring,
-            cv=threshold_cv,
-            pos_label=pos_label,
-            y=y[fold.train],
-            groups=None if groups is None else groups[fold.train],
-            seed=fold.seed,
+            fold,
+            _inner_splits(threshold, threshold_cv, y, groups, pos_label, fold),
         )
         for fold in folds
     ]
     results = _run_folds(
-        estimators,
-        X,
-        y,
-        folds,
-        names,
-        threshold=threshold,
-        params=params,
-        pos_label=pos_label,
-        keep=return_estimators,
+        tasks,
         n_jobs=n_jobs,
         verbose=verbose,
+        X=X,
+        y=y,
+        threshold=threshold,
+        scoring=threshold_scoring,
+        keep=return_estimators,
+        params=params,
+        pos_label=pos_label,
+        names=names,
     )
-    predictions, rows, fitted = zip(*results, strict=True)
+    predictions, rows, inner, fitted = zip(*results, strict=True)
     return CrossValidationReport(
         pd.concat(predictions),
         pd.DataFrame(rows),
         pos_label=pos_label,
         name=_default_name(estimator) if name is None else name,
-        threshold=_describe_threshold(threshold, threshold_scoring),
+        threshold=describe_threshold(threshold, threshold_scoring),
         n_bootstrap=n_bootstrap,
         confidence_level=confidence_level,
         random_state=random_state,
         estimators=list(fitted) if return_estimators else None,
         classes=classes,
+        inner_predictions=pd.concat(inner, ignore_index=True) if threshold == "tune" else None,
     )
 
 
-def _run_folds(estimators, X, y, folds, names, *, n_jobs, verbose, **options):
+def _inner_splits(threshold, cv, y, groups, pos_label, fold):
+    """Splits of a fold's training set, if a threshold is to be tuned."""
+    if threshold != "tune":
+        return None
+    groups = None if groups is None else groups[fold.train]
+    return threshold_splits(cv, y[fold.train], groups, pos_label, fold.seed)
+
+
+def _run_folds(tasks, *, n_jobs, verbose, **options):
     """Run the folds, several at a time if asked, under a progress bar."""
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_run_fold)(estimator, X, y, fold, names, **options)
-        for estimator, fold in zip(estimators, folds, strict=True)
+        delayed(_run_fold)(*task, **options) for task in tasks
     )
     # None: tqdm itself finds out whether there is a terminal.
     disable = None if verbose else True
-    yield from tqdm(results, total=len(folds), desc="folds", unit="fold", disable=disable)
+    yield from tqdm(results, total=len(tasks), desc="folds", unit="fold", disable=disable)
 
 
-def _run_fold(estimator, X, y, fold, names, *, threshold, params, pos_label, keep):
+def _run_fold(estimator, fold, splits, *, X, y, threshold, scoring, keep, **options):
     """One fold's rows of the report's tables, and the fitted estimator if it is to be kept."""
-    result = fit_and_predict(estimator, X, y, fold, params=params, pos_label=pos_label, names=names)
-    used = used_threshold(result["estimator"], threshold)
+    pos_label, names = options["pos_label"], options["names"]
+    inner, tuning_time = None, 0.0
+    if splits is not None:
+        # The same splits as TunedThresholdClassifierCV would fit, but their predictions are kept.
+        inner, tuning_time = predict_splits(estimator, X, y, fold, splits, **options)
+        threshold = tune_threshold(inner, scoring, pos_label)
+    if threshold is not None:
+        estimator = fix_threshold(estimator, threshold, pos_label)
+    result = fit_and_predict(estimator, X, y, fold, **options)
+    used = np.nan if threshold is None else float(threshold)
     predictions = pd.DataFrame(
         {
             "repeat": fold.repeat,
@@ -318,22 +350,13 @@ def _run_fold(estimator, X, y, fold, names, *, threshold, params, pos_label, kee
         "n_test": len(fold.test),
         "n_pos": int((y[fold.test] == pos_label).sum()),
         "threshold": used,
-        "fit_time": result["fit_time"],
+        "fit_time": result["fit_time"] + tuning_time,
         "score_time": result["score_time"],
     }
-    return predictions, row, result["estimator"] if keep else None
+    return predictions, row, inner, result["estimator"] if keep else None
 
 
 def _default_name(estimator):
     # imbalanced-learn's pipelines are scikit-learn's too.
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     return type(last).__name__
-
-
-def _describe_threshold(threshold, scoring):
-    if threshold is None:
-        return "the estimator's own"
-    if threshold == "tune":
-        metric = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "a metric")
-        return f"tuned within each training set for {metric.replace('_', ' ')}"
-    return f"{threshold:g}"

@@ -215,7 +215,9 @@ def seed_estimator(estimator, seed: int):
     return estimator.set_params(**states) if states else estimator
 
 
-def fit_and_predict(estimator, X, y, fold: Fold, *, params, pos_label, names: np.ndarray) -> dict:
+def fit_and_predict(
+    estimator, X, y, fold: Fold, *, params, pos_label, names: np.ndarray, labels: bool = True
+) -> dict:
     """Fit on the training side of a fold and predict the other.
 
     Parameters
@@ -241,18 +243,22 @@ def fit_and_predict(estimator, X, y, fold: Fold, *, params, pos_label, names: np
     names : ndarray of shape (n_objects,)
         The names of the objects.
 
+    labels : bool, default=True
+        Whether to predict labels, too.
+
     Returns
     -------
     result : dict
-        The fitted `estimator`, `fit_time` and `score_time` in seconds, and `prediction` and
-        `probability` of the test objects.
+        The fitted `estimator`, `fit_time` and `score_time` in seconds, and `probability` and, if
+        asked for, `prediction` of the test objects.
     """
     predicted = {}
 
     def predict(fitted, X_test, y_test):
         # Called by cross_validate as a scorer, whose clock thereby times the prediction.
         predicted["probability"] = np.asarray(fitted.predict_proba(X_test), dtype=np.float64)
-        predicted["prediction"] = np.asarray(fitted.predict(X_test))
+        if labels:
+            predicted["prediction"] = np.asarray(fitted.predict(X_test))
         return 0.0
 
     validated = cross_validate(
@@ -273,9 +279,58 @@ def fit_and_predict(estimator, X, y, fold: Fold, *, params, pos_label, names: np
         "estimator": fitted,
         "fit_time": validated["fit_time"][0],
         "score_time": validated["score_time"][0],
-        "prediction": predicted["prediction"],
+        **predicted,
         "probability": predicted["probability"][:, column],
     }
+
+
+def predict_splits(estimator, X, y, fold: Fold, splits, **options) -> tuple[pd.DataFrame, float]:
+    """Cross-validate within the training side of a fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator, left unfitted.
+
+    X : indexable of length n_objects
+        The objects.
+
+    y : ndarray of shape (n_objects,)
+        Class labels.
+
+    fold : Fold
+        Whose training side is split.
+
+    splits : list of (train, test)
+        Positions within the training side.
+
+    **options
+        The keyword arguments of `fit_and_predict`.
+
+    Returns
+    -------
+    predictions : DataFrame
+        One row per predicted object and split: `repeat`, `fold`, `split`, `position`, `y` and
+        `probability`.
+
+    seconds : float
+        How long it took to fit and predict.
+    """
+    tables, seconds = [], 0.0
+    for number, (train, test) in enumerate(splits):
+        part = fold._replace(train=fold.train[train], test=fold.train[test])
+        result = fit_and_predict(estimator, X, y, part, labels=False, **options)
+        seconds += result["fit_time"] + result["score_time"]
+        columns = {
+            "repeat": fold.repeat,
+            "fold": fold.number,
+            "split": number,
+            "position": part.test,
+            "y": y[part.test],
+            "probability": result["probability"],
+        }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True), seconds
 
 
 def _check_probabilities(probability, fitted, fold, names):

@@ -1,12 +1,27 @@
-"""The cross-validation report: its tables, and how they print."""
+"""The cross-validation report and its tables."""
+
+from __future__ import annotations
 
 import html
+from collections.abc import Callable
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from ._checks import plain_value
-from ._scores import METRICS, ScoredSample, bootstrap_scores, percentile_interval
+from ._report_text import headings, pooled_text
+from ._scores import ScoredSample, bootstrap_scores, percentile_interval
+from ._threshold import (
+    THRESHOLD_METRICS,
+    check_threshold_request,
+    describe_threshold,
+    tune_threshold,
+)
+
+# A single object can be as wrong as this, as scikit-learn's log loss has it for float64.
+_SMALLEST = np.finfo(np.float64).eps
 
 
 class CrossValidationReport:
@@ -47,6 +62,9 @@ class CrossValidationReport:
         All labels of the problem, also those that no scored object has. None stands for the
         labels and predictions of the scored objects.
 
+    inner_predictions : DataFrame or None, default=None
+        See `inner_predictions_`.
+
     Attributes
     ----------
     predictions_ : DataFrame of shape (n_repeats * n_scored, 8)
@@ -65,6 +83,10 @@ class CrossValidationReport:
         and averaged over the repeats; `low` and `high`, its bootstrap interval; `repeat_sd`, the
         standard deviation between repeats (NaN for one); `fold_mean` and `fold_sd`, mean and
         standard deviation of the folds of all repeats.
+
+    inner_predictions_ : DataFrame or None
+        What a threshold was tuned on, if one was: one row per predicted object of each split of
+        each training set, with `repeat`, `fold`, `split`, `position`, `y` and `probability`.
 
     estimators_ : list of estimator or None
         The fitted estimators in the order of `folds_`, if they were asked for.
@@ -116,6 +138,7 @@ class CrossValidationReport:
         random_state: int = 0,
         estimators: list | None = None,
         classes: np.ndarray | None = None,
+        inner_predictions: pd.DataFrame | None = None,
     ):
         self.pos_label = plain_value(pos_label)
         self.name = plain_value(name)
@@ -124,6 +147,8 @@ class CrossValidationReport:
         self.confidence_level = confidence_level
         self.random_state = random_state
         self.estimators_ = estimators
+        self.inner_predictions_ = inner_predictions
+        self._draws: dict[tuple[int, int], dict[str, np.ndarray]] = {}
         self.predictions_ = predictions.sort_values(["repeat", "position"], ignore_index=True)
         self.classes_ = np.union1d(self.y_true, self.y_pred if classes is None else classes)
         self.n_repeats = int(self.predictions_["repeat"].nunique())
@@ -148,6 +173,129 @@ class CrossValidationReport:
         """Predicted labels, one per row of `predictions_`."""
         return self.predictions_["prediction"].to_numpy()
 
+    @validate_params(
+        {
+            "threshold": [
+                StrOptions(set(THRESHOLD_METRICS)),
+                Interval(Real, 0, 1, closed="neither"),
+                callable,
+            ]
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def at_threshold(self, threshold: str | float | Callable) -> CrossValidationReport:
+        """Return the report of the same probabilities at another threshold.
+
+        Nothing is fitted. So one cross-validation tells how a classifier does by several metrics,
+        each at the threshold tuned for it.
+
+        Parameters
+        ----------
+        threshold : {"balanced_accuracy", "f1", "matthews_corrcoef", "accuracy"}, callable or float
+            What the threshold of each fold maximises within its training set, as
+            `threshold_scoring` of :func:`cross_validation_report`; or the threshold itself, a
+            number between 0 and 1.
+
+        Returns
+        -------
+        report : CrossValidationReport
+            The report, without estimators: those of this one predict by their own threshold.
+
+        Raises
+        ------
+        ValueError
+            If there are more than two classes, or if a threshold is to be tuned and this report
+            was not made with ``threshold="tune"``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn_tde.evaluation import cross_validation_report
+        >>> X, y = make_classification(400, weights=[0.9], class_sep=1.5, random_state=0)
+        >>> report = cross_validation_report(GaussianNB(), X, y, threshold="tune", threshold_cv=2)
+        >>> for metric in ("f1", "balanced_accuracy"):
+        ...     tuned = report.at_threshold(metric)
+        ...     print(metric, tuned.pooled_.loc[metric, "value"].round(2))
+        f1 0.67
+        balanced_accuracy 0.9
+        """
+        check_threshold_request(threshold, threshold, self.classes_)
+        if isinstance(threshold, Real):
+            thresholds = dict.fromkeys(_folds_of(self.folds_), float(threshold))
+            description = describe_threshold(threshold, None)
+        else:
+            thresholds = self._tuned_thresholds(threshold)
+            description = describe_threshold("tune", threshold)
+        return self._with_thresholds(thresholds, description)
+
+    def _tuned_thresholds(self, scoring):
+        if self.inner_predictions_ is None:
+            raise ValueError(
+                f"the report {self.name!r} holds no predictions to tune a threshold on; make it "
+                "with cross_validation_report(..., threshold='tune')."
+            )
+        return {
+            fold: tune_threshold(inner, scoring, self.pos_label)
+            for fold, inner in self.inner_predictions_.groupby(["repeat", "fold"])
+        }
+
+    def _with_thresholds(self, thresholds, description):
+        predictions, folds = (
+            table.assign(threshold=[thresholds[key] for key in _folds_of(table)])
+            for table in (self.predictions_, self.folds_.drop(columns=self.pooled_.index))
+        )
+        (other,) = self.classes_[self.classes_ != self.pos_label]
+        called = predictions["probability"] >= predictions["threshold"]
+        prediction = np.where(called, self.pos_label, other).astype(self.classes_.dtype)
+        return CrossValidationReport(
+            predictions.assign(prediction=prediction),
+            folds,
+            pos_label=self.pos_label,
+            name=self.name,
+            threshold=description,
+            n_bootstrap=self.n_bootstrap,
+            confidence_level=self.confidence_level,
+            random_state=self.random_state,
+            classes=self.classes_,
+            inner_predictions=self.inner_predictions_,
+        )
+
+    @validate_params(
+        {"n_objects": [Interval(Integral, 1, None, closed="left"), None]},
+        prefer_skip_nested_validation=True,
+    )
+    def mistakes(self, n_objects: int | None = None) -> pd.DataFrame:
+        """Return the objects from the most wrong probability to the best.
+
+        Parameters
+        ----------
+        n_objects : int, default=None
+            How many objects; None returns all of them.
+
+        Returns
+        -------
+        mistakes : DataFrame of shape (n_objects, 5)
+            One row per object, the worst first, with its `rank` (from 1) in the index:
+            `object_id`, `position` (row of `X`), `y`, `probability` (of `pos_label`, mean over
+            the repeats) and `log_loss`, minus the logarithm of the probability of what the object
+            is: `pos_label` or not. Equal ones are in the order of `X`.
+
+        See Also
+        --------
+        sklearn_tde.inspection.MistakesDisplay : Their light curves.
+        """
+        table = self.predictions_.groupby("position", as_index=False).agg(
+            {"object_id": "first", "y": "first", "probability": "mean"}
+        )
+        positive = table["y"] == self.pos_label
+        right = table["probability"].where(positive, 1 - table["probability"])
+        table["log_loss"] = -np.log(right.clip(_SMALLEST, 1))
+        table = table.sort_values("log_loss", ascending=False, kind="stable", ignore_index=True)
+        table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
+        columns = ["object_id", "position", "y", "probability", "log_loss"]
+        return table[columns].iloc[:n_objects]
+
     def _sample(self, predictions):
         return ScoredSample(
             predictions["y"].to_numpy(),
@@ -167,8 +315,12 @@ class CrossValidationReport:
         )
 
     def _bootstrap(self, n_bootstrap, random_state) -> dict[str, np.ndarray]:
-        first = self.predictions_["repeat"] == self.predictions_["repeat"].iloc[0]
-        return bootstrap_scores(self._repeats(), self.y_true[first], n_bootstrap, random_state)
+        # Kept, because a baseline is compared to many reports.
+        key = n_bootstrap, random_state
+        if key not in self._draws:
+            first = self.predictions_["repeat"] == self.predictions_["repeat"].iloc[0]
+            self._draws[key] = bootstrap_scores(self._repeats(), self.y_true[first], *key)
+        return self._draws[key]
 
     def _score_folds(self, folds):
         scores = [
@@ -187,50 +339,18 @@ class CrossValidationReport:
         for metric in repeats:
             low, high = percentile_interval(draws[metric], self.confidence_level)
             rows[metric] = {
-                "value": repeats[metric].mean(),
+                # A repeat without the score leaves none, as in each draw.
+                "value": repeats[metric].mean(skipna=False),
                 "low": low,
                 "high": high,
-                "repeat_sd": repeats[metric].std(),
+                "repeat_sd": repeats[metric].std(skipna=False),
                 "fold_mean": self.folds_[metric].mean(),
                 "fold_sd": self.folds_[metric].std(),
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 
-    def _headings(self) -> list[str]:
-        """What the numbers are about, in a few lines."""
-        first = self.predictions_.drop_duplicates("position")
-        n_positive = int((first["y"] == self.pos_label).sum())
-        others = [str(label) for label in self.classes_.tolist() if label != self.pos_label]
-        against = others[0] if len(others) == 1 else f"the others ({', '.join(others)})"
-        folds = f"{len(self.folds_) // self.n_repeats} folds"
-        if self.n_repeats > 1:
-            folds += f" x {self.n_repeats} repeats"
-        lines = [
-            f"{self.name}: {self.pos_label} against {against}, "
-            f"{n_positive} of {len(first)} objects ({n_positive / len(first):.1%})",
-            f"{folds}, pooled out of fold; {self.confidence_level:.0%} bootstrap intervals "
-            f"over objects ({self.n_bootstrap} draws)",
-        ]
-        thresholds = self.folds_["threshold"].dropna()
-        used = ""
-        if thresholds.nunique() > 1:
-            used = f" ({thresholds.min():.3f} to {thresholds.max():.3f})"
-        return [*lines, f"threshold: {self.threshold}{used}"]
-
-    def _formatted(self) -> pd.DataFrame:
-        """The pooled table as text, with the names that people use."""
-        pooled = self.pooled_
-        rows = [METRICS[metric].format(self.pos_label) for metric in pooled.index]
-        table = pd.DataFrame(index=rows)
-        table["pooled"] = [f"{value:.3f}" for value in pooled["value"]]
-        table[f"{self.confidence_level:.0%} interval"] = _join(pooled["low"], "to", pooled["high"])
-        if self.n_repeats > 1:
-            table["sd of repeats"] = [f"{value:.3f}" for value in pooled["repeat_sd"]]
-        table["folds, mean +- sd"] = _join(pooled["fold_mean"], "+-", pooled["fold_sd"])
-        return table
-
     def __str__(self) -> str:
-        return "\n".join([*self._headings(), "", self._formatted().to_string()])
+        return "\n".join([*headings(self), "", pooled_text(self).to_string()])
 
     def __repr__(self) -> str:
         return (
@@ -239,9 +359,9 @@ class CrossValidationReport:
         )
 
     def _repr_html_(self) -> str:
-        headings = "<br>".join(html.escape(line) for line in self._headings())
-        return f"<p>{headings}</p>\n{self._formatted().to_html()}"
+        lines = "<br>".join(html.escape(line) for line in headings(self))
+        return f"<p>{lines}</p>\n{pooled_text(self).to_html()}"
 
 
-def _join(left, word, right):
-    return [f"{a:.3f} {word} {b:.3f}" for a, b in zip(left, right, strict=True)]
+def _folds_of(table):
+    return zip(table["repeat"], table["fold"], strict=True)

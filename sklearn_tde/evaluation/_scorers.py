@@ -73,7 +73,8 @@ def tde_scorers(
     of a fold without any object of `pos_label`, is NaN.
 
     `recall_at_precision` picks its threshold on the objects that it scores: a fair measure for
-    choosing between models, but more than a threshold fixed before will reach.
+    choosing between models, but more than a threshold fixed before will reach. The report takes
+    it at a precision of 0.8.
 
     Those of the predicted labels are also what `scoring` of
     :class:`sklearn.model_selection.TunedThresholdClassifierCV` needs: the threshold is then one
@@ -165,7 +166,7 @@ def score_labels(
     """
     called = np.asarray(y_pred) == pos_label
     sample = _sample(y_true, called, called.astype(np.float64), pos_label)
-    return float(sample.scores(_as_draw(sample_weight, called))[metric][0])
+    return float(sample.scores(_as_draw(sample_weight, called), calibration=False)[metric][0])
 
 
 def score_probabilities(
@@ -213,7 +214,7 @@ def score_probabilities(
     draw = _as_draw(sample_weight, probability)
     if metric == "recall_at_precision":
         return float(sample.recall_at_precision(min_precision, draw)[0])
-    return float(sample.scores(draw)[metric][0])
+    return float(sample.scores(draw, calibration=False)[metric][0])
 
 
 def _sample(y_true, called, probability, pos_label):

@@ -5,6 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from ._calibration import calibration_scores
+
+# The precision at which the reports give the recall.
+MIN_PRECISION = 0.8
+
 # What the tables call each score; `{}` stands for the positive class. The order is that of the
 # tables. The macro scores exist for more than two classes only.
 METRICS = {
@@ -14,8 +19,12 @@ METRICS = {
     "f1": "F1 ({})",
     "specificity": "recall of the others",
     "average_precision": "average precision",
+    "recall_at_precision": f"recall at precision {MIN_PRECISION:g}",
     "roc_auc": "ROC AUC",
     "brier_score": "Brier score",
+    "brier_skill": "Brier skill",
+    "calibration_slope": "calibration slope",
+    "calibration_intercept": "calibration intercept",
     "macro_recall": "macro recall",
     "macro_f1": "macro F1",
 }
@@ -68,6 +77,7 @@ class ScoredSample:
         # an operating point.
         steps = np.diff(probability[self._order]) != 0
         self._ends = np.flatnonzero(np.append(steps, True))
+        self._values = probability[self._order][self._ends]
 
         self._n_classes = len(classes)
         if self._n_classes > 2:
@@ -75,13 +85,19 @@ class ScoredSample:
             called = prediction[:, np.newaxis] == classes
             self._members = np.hstack([true & called, true, called]).astype(np.float64)
 
-    def scores(self, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    def scores(
+        self, weights: np.ndarray | None = None, *, calibration: bool = True
+    ) -> dict[str, np.ndarray]:
         """Score the predictions under each weighting.
 
         Parameters
         ----------
         weights : ndarray of shape (n_draws, n_objects), default=None
             How often each object counts; None counts each object once.
+
+        calibration : bool, default=True
+            Whether to fit slope and intercept of the calibration, which takes longer than all
+            the rest.
 
         Returns
         -------
@@ -93,9 +109,16 @@ class ScoredSample:
         if weights is None:
             weights = np.ones((1, len(self._order)))
         with np.errstate(invalid="ignore", divide="ignore"):
-            scores = self._threshold_scores(weights) | self._ranking_scores(weights)
+            scores = self._threshold_scores(weights)
+            positive, everything = self._operating_points(weights)
+            scores |= _ranking_scores(positive, everything)
             if self._n_classes > 2:
                 scores |= self._macro_scores(weights)
+        scores["recall_at_precision"] = _recall_at_precision(positive, everything, MIN_PRECISION)
+        if calibration:
+            there = np.diff(positive, axis=1, prepend=0)
+            others = np.diff(everything - positive, axis=1, prepend=0)
+            scores |= calibration_scores(self._values, there, others)
         return {metric: scores[metric] for metric in METRICS if metric in scores}
 
     def _threshold_scores(self, weights):
@@ -105,13 +128,18 @@ class ScoredSample:
         called = true_pos + false_pos
         precision = np.divide(true_pos, called, out=np.zeros_like(called), where=called > 0)
         f1 = 2 * true_pos / (2 * true_pos + false_pos + false_neg)
+        share = (true_pos + false_neg) / weights.sum(axis=1)
+        brier_score = squared / weights.sum(axis=1)
+        # The Brier score of who always says the share of the class.
+        chance = share * (1 - share)
         return {
             "balanced_accuracy": (recall + specificity) / 2,
             "recall": recall,
             "precision": np.where(np.isnan(recall), np.nan, precision),
             "f1": np.where(np.isnan(recall), np.nan, f1),
             "specificity": specificity,
-            "brier_score": squared / weights.sum(axis=1),
+            "brier_score": brier_score,
+            "brier_skill": np.where(chance > 0, 1 - brier_score / chance, np.nan),
         }
 
     def recall_at_precision(
@@ -134,35 +162,13 @@ class ScoredSample:
         """
         if weights is None:
             weights = np.ones((1, len(self._order)))
-        positive, _, precision = self._operating_points(weights)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            recall = positive / positive[:, -1:]
-        # Sums of weights round: 3 of 4 must count as 0.75.
-        precise = precision >= min_precision - 1e-12
-        return np.where(precise | np.isnan(recall), recall, 0.0).max(axis=1)
+        return _recall_at_precision(*self._operating_points(weights), min_precision)
 
     def _operating_points(self, weights):
-        """Positives and objects above each threshold, highest first, and the precision there."""
+        """Positives and objects at or above each probability, the highest first."""
         weights = weights[:, self._order]
         positive = np.cumsum(weights * self._sorted_positive, axis=1)[:, self._ends]
-        everything = np.cumsum(weights, axis=1)[:, self._ends]
-        precision = np.divide(
-            positive, everything, out=np.zeros_like(positive), where=everything > 0
-        )
-        return positive, everything, precision
-
-    def _ranking_scores(self, weights):
-        positive, everything, precision = self._operating_points(weights)
-        negative = everything - positive
-        new_positive = np.diff(positive, axis=1, prepend=0)
-        new_negative = np.diff(negative, axis=1, prepend=0)
-        n_positive, n_negative = positive[:, -1], negative[:, -1]
-        # A positive above a negative counts one, level with it one half (Mann-Whitney).
-        won = new_negative * (positive - new_positive / 2)
-        return {
-            "average_precision": (new_positive * precision).sum(axis=1) / n_positive,
-            "roc_auc": won.sum(axis=1) / (n_positive * n_negative),
-        }
+        return positive, np.cumsum(weights, axis=1)[:, self._ends]
 
     def _macro_scores(self, weights):
         hits, true, called = np.split(weights @ self._members, 3, axis=1)
@@ -173,6 +179,32 @@ class ScoredSample:
             / present.sum(axis=1)
             for metric, (part, whole) in ratios.items()
         }
+
+
+def _precision(positive, everything):
+    return np.divide(positive, everything, out=np.zeros_like(positive), where=everything > 0)
+
+
+def _recall_at_precision(positive, everything, min_precision):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = positive / positive[:, -1:]
+    # Sums of weights round: 3 of 4 must count as 0.75.
+    precise = _precision(positive, everything) >= min_precision - 1e-12
+    return np.where(precise | np.isnan(recall), recall, 0.0).max(axis=1)
+
+
+def _ranking_scores(positive, everything):
+    negative = everything - positive
+    new_positive = np.diff(positive, axis=1, prepend=0)
+    new_negative = np.diff(negative, axis=1, prepend=0)
+    n_positive, n_negative = positive[:, -1], negative[:, -1]
+    # A positive above a negative counts one, level with it one half (Mann-Whitney).
+    won = new_negative * (positive - new_positive / 2)
+    precision = _precision(positive, everything)
+    return {
+        "average_precision": (new_positive * precision).sum(axis=1) / n_positive,
+        "roc_auc": won.sum(axis=1) / (n_positive * n_negative),
+    }
 
 
 def bootstrap_weights(strata: np.ndarray, n_draws: int, seed: int) -> Iterator[np.ndarray]:
@@ -256,8 +288,14 @@ def percentile_interval(draws: np.ndarray, confidence_level: float) -> tuple[flo
     Returns
     -------
     low, high : float
-        Ends of the interval.
+        Ends of the interval. A draw without the score (NaN) counts as beyond both ends; an end
+        that falls among such draws is NaN.
     """
     tail = (1 - confidence_level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return float(low), float(high)
+    missing = np.isnan(draws)
+    ends = []
+    for level, beyond in ((tail, -np.inf), (1 - tail, np.inf)):
+        with np.errstate(invalid="ignore"):
+            end = np.quantile(np.where(missing, beyond, draws), level)
+        ends.append(float(end) if np.isfinite(end) else np.nan)
+    return ends[0], ends[1]

@@ -10,13 +10,20 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from sklearn_tde._photometry import MICROJANSKY_ZERO_POINT, shown
+from sklearn_tde._photometry import shown
+from sklearn_tde.inspection._observations import (
+    bands_in_order,
+    brightness_label,
+    check_axes_choice,
+    draw_observations,
+    legend_handles,
+    observation_table,
+    time_label,
+)
 from sklearn_tde.inspection._plotting import axes_to_draw_in, band_styles, legend_above, split_axes
 from sklearn_tde.light_curves import check_light_curves, flatten_light_curves
 from sklearn_tde.preprocessing import LightCurveGridder
 from sklearn_tde.preprocessing._start import start_times
-
-_MAGNITUDE_PER_RELATIVE_FLUX = 2.5 / np.log(10.0)
 
 
 class LightCurveDisplay:
@@ -153,14 +160,6 @@ class LightCurveDisplay:
         X = check_light_curves(X)
         X = X.iloc[[_find(X.index, object_id, position)]]
         flat = flatten_light_curves(X)
-        observations = pd.DataFrame(
-            {
-                "time": flat.time,
-                "band": np.asarray(flat.bands, dtype=object)[flat.band],
-                "flux": flat.flux,
-                "flux_err": flat.flux_err,
-            }
-        )
         rules = LightCurveGridder() if gridder is None else gridder
         features, unit = None, ""
         if gridder is not None:
@@ -172,7 +171,7 @@ class LightCurveDisplay:
             )
             unit = _describe_unit(fitted)
         display = cls(
-            observations,
+            observation_table(flat),
             start_time=float(start_times(flat, rules.start, rules.detection_snr)[0]),
             detection_snr=rules.detection_snr,
             features=features,
@@ -218,12 +217,7 @@ class LightCurveDisplay:
         """
         if not isinstance(self.probability, Real | None):
             raise TypeError(f"probability: expected a number; got {shown(self.probability)}.")
-        for argument, value, known in (
-            ("time", time, ("relative", "absolute")),
-            ("brightness", brightness, ("flux", "magnitude")),
-        ):
-            if value not in known:
-                raise ValueError(f"{argument} must be {known[0]!r} or {known[1]!r}; got {value!r}.")
+        check_axes_choice(time, brightness)
         n_bands = 0 if self.features is None else len(self._features_of("mask_"))
         height = 3.6 if self.features is None else 5.4 + 0.15 * n_bands
         ax = axes_to_draw_in(ax, "LightCurveDisplay", (7.0, height))
@@ -240,7 +234,7 @@ class LightCurveDisplay:
             for panel in panels[:-1]:
                 panel.tick_params(labelbottom=False)
             panels[0].autoscale(axis="x")
-        panels[-1].set_xlabel(self._time_label(time))
+        panels[-1].set_xlabel(time_label(time, self.start_time))
         panels[0].figure.align_ylabels(panels[:2])
         self.ax_ = panels[0]
         self.axes_ = np.array(panels, dtype=object)
@@ -248,79 +242,20 @@ class LightCurveDisplay:
         return self
 
     def _draw_observations(self, ax: Any, shift: float, brightness: str) -> None:
-        from matplotlib.lines import Line2D
-
-        table = self.observations
-        if brightness == "magnitude":
-            ax.invert_yaxis()
-            ax.set_ylabel("AB magnitude")
-        else:
-            ax.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
-            ax.set_ylabel("flux (µJy)")
+        ax.set_ylabel(brightness_label(brightness))
         if self.name is not None:
             ax.set_title(self._title(), loc="left", fontsize="medium", pad=20)
-        if not len(table):
-            ax.text(0.5, 0.5, "no observations", transform=ax.transAxes, ha="center", va="center")
-            ax.set_yticks([])
-            return
-        ax.axvline(shift, color="0.5", linestyle=(0, (4, 3)), linewidth=0.8, zorder=0)
-        handles, kinds = [], set()
-        for band, (color, marker) in band_styles(self._bands()).items():
-            rows = table[table["band"] == band]
-            if not len(rows):
-                continue
-            days = rows["time"].to_numpy() - self.start_time + shift
-            kinds |= self._draw_band(ax, days, rows, brightness, color, marker)
-            handles.append(Line2D([], [], color=color, marker=marker, linestyle="", label=band))
-        grey = {"color": "0.35", "linestyle": ""}
-        if "measured" in kinds:
-            text = f"below {self.detection_snr:g}σ"
-            handles.append(Line2D([], [], marker="o", fillstyle="none", label=text, **grey))
-        if "limit" in kinds:
-            text = f"{self.detection_snr:g}σ limit"
-            handles.append(Line2D([], [], marker="v", fillstyle="none", label=text, **grey))
-        handles.append(
-            Line2D([], [], color="0.5", linestyle=(0, (4, 3)), linewidth=0.8, label="t = 0")
+        bands = self._bands()
+        drawn = draw_observations(
+            ax,
+            self.observations,
+            start_time=self.start_time,
+            shift=shift,
+            brightness=brightness,
+            detection_snr=self.detection_snr,
+            bands=bands,
         )
-        legend_above(ax, handles)
-
-    def _draw_band(
-        self,
-        ax: Any,
-        days: np.ndarray,
-        rows: pd.DataFrame,
-        brightness: str,
-        color: str,
-        marker: str,
-    ) -> set[str]:
-        """Draw one band and return which kinds of observations it has but for detections."""
-        flux, error = rows["flux"].to_numpy(), rows["flux_err"].to_numpy()
-        detected = flux >= self.detection_snr * error
-        limit = flux == 0.0 if brightness == "flux" else ~detected
-        values, spread, limits = flux, error, self.detection_snr * error
-        if brightness == "magnitude":
-            positive = np.where(detected, flux, 1.0)
-            values, limits = _magnitude(positive), _magnitude(limits)
-            spread = _MAGNITUDE_PER_RELATIVE_FLUX * error / positive
-        bars = {"fmt": marker, "color": color, "markersize": 4.5, "elinewidth": 0.9}
-        kinds = {"detected": detected, "measured": ~detected & ~limit, "limit": limit}
-        for kind, chosen in kinds.items():
-            if not chosen.any():
-                continue
-            if kind == "limit":
-                ax.plot(
-                    days[chosen],
-                    limits[chosen],
-                    "v",
-                    color=color,
-                    markersize=5,
-                    fillstyle="none",
-                    alpha=0.7,
-                )
-                continue
-            hollow = {"markerfacecolor": "none", "alpha": 0.55} if kind == "measured" else {}
-            ax.errorbar(days[chosen], values[chosen], spread[chosen], **bars, **hollow)
-        return {kind for kind, chosen in kinds.items() if chosen.any()}
+        legend_above(ax, legend_handles(drawn, bands, self.detection_snr))
 
     def _draw_features(self, curves: Any, masks: Any, shift: float) -> None:
         """Draw the gridded fluxes and errors, and below them a row of ticks per mask."""
@@ -366,9 +301,7 @@ class LightCurveDisplay:
         """Bands in the order of the gridder, or else of the wavelength, then by name."""
         if self.features is not None:
             return list(self._features_of("mask_"))
-        found = set(self.observations["band"])
-        known = [band for band in "ugcroizy" if band in found]
-        return known + sorted(found - set(known))
+        return bands_in_order(self.observations["band"])
 
     def _features_of(self, prefix: str) -> dict[str, np.ndarray]:
         """Return the features of every band whose name starts so."""
@@ -383,14 +316,6 @@ class LightCurveDisplay:
         if self.probability is not None:
             parts.append(f"P({self.pos_label}) = {self.probability:.3f}")
         return "   ".join(parts)
-
-    def _time_label(self, time: str) -> str:
-        if time == "relative":
-            return "days since t = 0"
-        # Every survey gives one of the two, but differences are all that the package needs.
-        if 4e4 < self.start_time < 1e5:
-            return "time (MJD)"
-        return "time (JD)" if 2.4e6 < self.start_time < 2.5e6 else "time (days)"
 
 
 def _find(index: pd.Index, object_id: Any, position: int | None) -> int:
@@ -419,11 +344,6 @@ def _find(index: pd.Index, object_id: Any, position: int | None) -> int:
     if not -len(index) <= position < len(index):
         raise ValueError(f"position={position!r} is beyond the {len(index)} objects of X.")
     return int(position)
-
-
-def _magnitude(flux: np.ndarray) -> np.ndarray:
-    """Return the AB magnitude of positive fluxes in microjansky."""
-    return MICROJANSKY_ZERO_POINT - 2.5 * np.log10(flux)
 
 
 def _describe_unit(gridder: LightCurveGridder) -> str:

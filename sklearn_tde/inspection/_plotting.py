@@ -66,13 +66,13 @@ def split_axes(ax: Any, n_rows: int, n_columns: int, caller: str, **ratios: Any)
     return [ax.figure.add_subplot(cell) for cell in inner]
 
 
-def legend_above(ax: Any, handles: Sequence[Any]) -> None:
-    """Put a legend into the line above the axes, where it covers no data."""
+def legend_above(ax: Any, handles: Sequence[Any], *, inside: bool = False) -> None:
+    """Put a legend into the line above the axes, where it covers no data, or into empty axes."""
     if handles:
         ax.legend(
             handles=handles,
             loc="lower left",
-            bbox_to_anchor=(0.0, 1.0),
+            bbox_to_anchor=(0.0, 0.0 if inside else 1.0),
             ncols=len(handles),
             frameon=False,
             borderaxespad=0.2,

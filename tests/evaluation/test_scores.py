@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from sklearn import metrics
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_tde.evaluation._scores import (
     ScoredSample,
@@ -23,6 +26,9 @@ def make_predictions(rng, n=120, *, decimals=1):
 
 def sklearn_scores(y, prediction, probability):
     positive, called = y == "TDE", prediction == "TDE"
+    precision, recall, _ = metrics.precision_recall_curve(positive, probability)
+    logits = logit(np.clip(probability, 1e-6, 1 - 1e-6))
+    regression = LogisticRegression(C=np.inf, tol=1e-10, solver="newton-cholesky")
     return {
         "balanced_accuracy": metrics.balanced_accuracy_score(positive, called),
         "recall": metrics.recall_score(positive, called),
@@ -30,8 +36,12 @@ def sklearn_scores(y, prediction, probability):
         "f1": metrics.f1_score(positive, called),
         "specificity": metrics.recall_score(~positive, ~called),
         "average_precision": metrics.average_precision_score(positive, probability),
+        "recall_at_precision": recall[precision >= 0.8].max(),
         "roc_auc": metrics.roc_auc_score(positive, probability),
         "brier_score": metrics.brier_score_loss(positive, probability),
+        "brier_skill": metrics.d2_brier_score(positive, probability),
+        "calibration_slope": regression.fit(logits[:, np.newaxis], positive).coef_.item(),
+        "calibration_intercept": brentq(lambda a: (expit(logits + a) - positive).sum(), -30, 30),
     }
 
 
@@ -46,7 +56,8 @@ def test_scores_of_draws_are_sklearns_scores_of_the_resampled_objects(decimals):
         expected = sklearn_scores(y[rows], prediction[rows], probability[rows])
         assert list(scores) == list(expected)
         for metric, value in expected.items():
-            assert scores[metric][draw] == pytest.approx(value, abs=1e-12), metric
+            tolerance = 1e-5 if metric.startswith("calibration") else 1e-12
+            assert scores[metric][draw] == pytest.approx(value, rel=1e-6, abs=tolerance), metric
 
 
 def test_without_positive_predictions_precision_and_f1_are_zero():
@@ -64,10 +75,61 @@ def test_scores_that_need_an_absent_class_are_nan():
     probability = np.array([0.4, 0.1, 0.2])
     scores = ScoredSample(y, y, probability, classes=BINARY, pos_label="TDE").scores()
     undefined = {metric for metric, score in scores.items() if np.isnan(score[0])}
-    assert undefined == {
-        *("balanced_accuracy", "recall", "precision", "f1", "average_precision", "roc_auc")
-    }
+    assert set(scores) - undefined == {"specificity", "brier_score"}
     assert scores["specificity"] == 1
+
+
+def calibration_of(y, probability):
+    y, probability = np.asarray(y, dtype=bool), np.asarray(probability, dtype=float)
+    classes = np.array([False, True])
+    scores = ScoredSample(y, y, probability, classes=classes, pos_label=True).scores()
+    return scores["calibration_slope"].item(), scores["calibration_intercept"].item()
+
+
+def test_calibration_tells_how_probabilities_were_bent():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-1.5, 2, 200_000)
+    y = rng.random(len(logits)) < expit(logits)
+    assert calibration_of(y, expit(logits)) == pytest.approx((1, 0), abs=0.02)
+    assert calibration_of(y, expit(2 * logits))[0] == pytest.approx(0.5, abs=0.01)
+    slope, intercept = calibration_of(y, expit(logits + 0.7))
+    assert (slope, intercept) == pytest.approx((1, -0.7), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("y", "probability"),
+    [
+        ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]),
+        ([1, 1, 0, 0], [0.1, 0.2, 0.3, 0.4]),
+        ([0, 0, 1, 1], [0.1, 0.2, 0.2, 0.4]),
+        ([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5]),
+        # Below the clip they are level.
+        ([0, 1, 0, 1], [1e-9, 1e-8, 1e-7, 0.0]),
+    ],
+    ids=["separable", "in reverse", "but for a tie", "constant", "clipped"],
+)
+def test_no_finite_slope_is_nan_and_the_intercept_is_still_there(y, probability):
+    slope, intercept = calibration_of(y, probability)
+    assert np.isnan(slope) and np.isfinite(intercept)
+
+
+def test_extreme_probabilities_converge():
+    rng = np.random.default_rng(0)
+    y = rng.random(400) < 0.1
+    # One object of each class is at the far end of the other.
+    probability = np.where(y, 1.0, 0.0)
+    probability[[np.flatnonzero(y)[0], np.flatnonzero(~y)[0]]] = [0.0, 1.0]
+    slope, intercept = calibration_of(y, probability)
+    high, low = logit(y[probability == 1].mean()), logit(y[probability == 0].mean())
+    assert slope == pytest.approx((high - low) / (2 * logit(1 - 1e-6)))
+    assert np.isfinite(intercept)
+
+
+def test_draws_without_a_score_lie_beyond_both_ends():
+    draws = np.arange(1000.0)
+    low, high = percentile_interval(np.where(draws % 100 == 0, np.nan, draws), 0.95)
+    assert 0 < low < 24.975 and 974.025 < high < 999
+    assert np.isnan(percentile_interval(np.where(draws < 30, np.nan, draws), 0.95)).all()
 
 
 def test_macro_scores_are_sklearns_over_all_classes():
@@ -139,7 +201,7 @@ def test_a_draw_is_averaged_over_the_repeats():
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
     rng = np.random.default_rng(0)
-    n_positive, n_negative, n_trials = 60, 240, 300
+    n_positive, n_negative, n_trials = 60, 240, 200
 
     def draw(n_positive, n_negative):
         y = np.repeat([True, False], [n_positive, n_negative])
@@ -152,7 +214,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     covered = dict.fromkeys(truth, 0)
     for trial in range(n_trials):
         y, sample = draw(n_positive, n_negative)
-        for metric, draws in bootstrap_scores([sample], y, 300, trial).items():
+        for metric, draws in bootstrap_scores([sample], y, 200, trial).items():
             low, high = percentile_interval(draws, 0.9)
             covered[metric] += low <= truth[metric] <= high
     for metric, count in covered.items():

@@ -7,12 +7,6 @@ from sklearn_tde import LightCurveDisplay, LightCurveGridder, make_transients, p
 from sklearn_tde.inspection import _plotting
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def light_curves(**columns):
     table = pd.DataFrame({"object_id": "a", "flux_err": 10.0, **columns})
     return pack_light_curves(table, objects=pd.DataFrame(index=["a", "empty"]))

@@ -22,12 +22,6 @@ from sklearn_tde import (
 )
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def data():
     X = np.random.default_rng(0).normal(size=(24, 5))

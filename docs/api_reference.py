@@ -27,6 +27,10 @@ ROOMS = {
         "Neural networks",
         "Arrays to probabilities.",
     ),
+    "ensemble": (
+        "Ensembles",
+        "Several classifiers as one, calibrated and with a tuned threshold.",
+    ),
     "pipelines": (
         "Pipelines",
         "Estimators put together the recommended way.",

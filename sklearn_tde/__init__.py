@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import (
         datasets,
+        ensemble,
         evaluation,
         inspection,
         light_curves,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         scale,
     )
     from .datasets import load_alerce_detections, load_light_curves, make_transients
+    from .ensemble import EnsembleTransientClassifier
     from .evaluation import compare_reports, cross_validation_report, tde_scorers
     from .inspection import (
         LightCurveDisplay,
@@ -34,28 +36,39 @@ if TYPE_CHECKING:
         pack_light_curves,
         unpack_light_curves,
     )
-    from .neural_network import LSTMTransientClassifier
+    from .neural_network import LSTMTransientClassifier, TransformerTransientClassifier
     from .persistence import export_onnx, load_model, save_model
-    from .pipelines import LightCurvePipeline, make_lstm_pipeline
-    from .preprocessing import LightCurveGridder
+    from .pipelines import (
+        LightCurvePipeline,
+        make_feature_pipeline,
+        make_lstm_pipeline,
+        make_tde_classifier,
+        make_transformer_pipeline,
+    )
+    from .preprocessing import LightCurveFeatures, LightCurveGridder, LightCurveSequencer
     from .sampling import LightCurveOverSampler
     from .scale import score_catalog
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "EnsembleTransientClassifier",
     "LSTMTransientClassifier",
     "LightCurveDisplay",
+    "LightCurveFeatures",
     "LightCurveGridder",
     "LightCurveOverSampler",
     "LightCurvePipeline",
+    "LightCurveSequencer",
     "MistakesDisplay",
     "ReportComparisonDisplay",
     "TrainingHistoryDisplay",
+    "TransformerTransientClassifier",
     "check_light_curves",
     "compare_reports",
     "cross_validation_report",
     "datasets",
+    "ensemble",
     "evaluation",
     "export_onnx",
     "flatten_light_curves",
@@ -64,7 +77,10 @@ __all__ = [
     "load_alerce_detections",
     "load_light_curves",
     "load_model",
+    "make_feature_pipeline",
     "make_lstm_pipeline",
+    "make_tde_classifier",
+    "make_transformer_pipeline",
     "make_transients",
     "neural_network",
     "pack_light_curves",
@@ -82,6 +98,7 @@ __all__ = [
 # Each room and the names of it that are public here; the rooms are public themselves.
 _ROOMS = {
     "datasets": ("load_alerce_detections", "load_light_curves", "make_transients"),
+    "ensemble": ("EnsembleTransientClassifier",),
     "evaluation": ("compare_reports", "cross_validation_report", "tde_scorers"),
     "inspection": (
         "LightCurveDisplay",
@@ -95,10 +112,16 @@ _ROOMS = {
         "pack_light_curves",
         "unpack_light_curves",
     ),
-    "neural_network": ("LSTMTransientClassifier",),
+    "neural_network": ("LSTMTransientClassifier", "TransformerTransientClassifier"),
     "persistence": ("export_onnx", "load_model", "save_model"),
-    "pipelines": ("LightCurvePipeline", "make_lstm_pipeline"),
-    "preprocessing": ("LightCurveGridder",),
+    "pipelines": (
+        "LightCurvePipeline",
+        "make_feature_pipeline",
+        "make_lstm_pipeline",
+        "make_tde_classifier",
+        "make_transformer_pipeline",
+    ),
+    "preprocessing": ("LightCurveFeatures", "LightCurveGridder", "LightCurveSequencer"),
     "sampling": ("LightCurveOverSampler",),
     "scale": ("score_catalog",),
 }

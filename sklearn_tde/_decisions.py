@@ -10,10 +10,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 
-from sklearn_tde.neural_network import LSTMTransientClassifier
+from sklearn_tde.neural_network._base import BaseSequenceClassifier
 
 #: Classifiers whose `predict` returns the class of the largest probability, and nothing else.
-_LARGEST = (CalibratedClassifierCV, LSTMTransientClassifier)
+_LARGEST = (CalibratedClassifierCV, BaseSequenceClassifier)
 
 
 def predicted_codes(model: Any, X: Any, probabilities: np.ndarray) -> np.ndarray:

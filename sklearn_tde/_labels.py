@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from sklearn_tde._photometry import cause, shown
 
+_DEFAULT_POS_LABEL = "TDE"
 _PLAIN = ("string", "integer", "boolean", "floating")
 
 
@@ -67,3 +69,122 @@ def plain_labels(y: Any) -> Any:
     if is_list:
         return y
     return labels if is_text.all() else np.array(labels.tolist())
+
+
+def plain_value(value: Any) -> Any:
+    """Turn a numpy scalar into the Python value it stands for.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    value : object
+        The plain value, whose repr is what a user would have typed.
+    """
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def check_pos_label(pos_label: Any, classes: np.ndarray) -> Any:
+    """Find the positive class: the one named, or the one that goes without saying.
+
+    Parameters
+    ----------
+    pos_label : int, float, bool, str or None
+        The class that the caller named; None for the default.
+
+    classes : ndarray of shape (n_classes,)
+        All labels.
+
+    Returns
+    -------
+    pos_label : int, float, bool or str
+        The label as it is in `classes`, as a plain Python value.
+    """
+    labels = classes.tolist()
+    pos_label = plain_value(pos_label)
+    if pos_label is None:
+        if _DEFAULT_POS_LABEL in labels:
+            return _DEFAULT_POS_LABEL
+        if labels in ([0, 1], [-1, 1]):
+            return labels[1]
+        raise ValueError(
+            f"pos_label must name the class to report: y holds {labels}, "
+            f"neither {_DEFAULT_POS_LABEL!r} nor 0 and 1."
+        )
+    if pos_label not in labels:
+        raise ValueError(f"pos_label={pos_label!r} is not among the classes of y: {labels}.")
+    return labels[labels.index(pos_label)]
+
+
+def check_class_sizes(y: np.ndarray, n_splits: Any, parameter: str, where: str = "y") -> None:
+    """Check that every class has a member for each fold.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_objects,)
+        Class labels.
+
+    n_splits : object
+        The number of folds; anything but an integer is a splitter with rules of its own.
+
+    parameter : str
+        The name of the parameter that asks for the folds.
+
+    where : str, default="y"
+        What the labels belong to.
+    """
+    if not isinstance(n_splits, Integral):
+        return
+    classes, sizes = np.unique(y, return_counts=True)
+    if sizes.min() < n_splits:
+        label = classes.tolist()[sizes.argmin()]
+        raise ValueError(
+            f"class {label!r} has {sizes.min()} objects in {where}, fewer than the "
+            f"{n_splits} folds of {parameter}={n_splits}."
+        )
+
+
+def check_groups(groups: Any, n_objects: int) -> np.ndarray | None:
+    """Return the groups as codes in the order of their first appearance.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_objects,) or None
+        What `fit` was given: names or numbers.
+    n_objects : int
+        Number of objects.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_objects,) or None
+        None without groups.
+    """
+    if groups is None:
+        return None
+    groups = np.asarray(groups, dtype=object)
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has {groups.ndim} dimensions; expected one, with a group per object."
+        )
+    remedy = "fit the classifier by itself, with groups=sampler.sample_indices_"
+    check_length("groups", groups, n_objects, remedy)
+    codes, _ = pd.factorize(groups)
+    if (codes < 0).any():
+        raise ValueError(
+            f"groups is missing (NaN or None) at position {int(np.argmax(codes < 0))}; expected a "
+            "group for each object."
+        )
+    return codes
+
+
+def check_length(name: str, values: np.ndarray, n_objects: int, remedy: str) -> None:
+    """Refuse values per object of another number than objects; say what may have gone wrong."""
+    # Any other shape is refused by what reads the values.
+    if values.ndim == 1 and len(values) != n_objects:
+        raise ValueError(
+            f"{name} has {len(values)} values for {n_objects} objects; expected one per object. "
+            f"A sampler before the classifier changes the objects but not their {name}: {remedy}."
+        )

@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import signal
-import subprocess
 import sys
 import time
 import zipfile
@@ -292,18 +291,22 @@ def test_objects_without_observations_are_not_scored_again(run, scored, observat
     assert sorted(pd.read_csv("ranked.csv")["object_id"]) == sorted(names)
 
 
-def test_a_kill_leaves_a_run_that_goes_on(run, scored, model_path, observations):
+def test_a_kill_leaves_a_run_that_goes_on(
+    run, scored, model_path, observations, start_python, tmp_path_factory
+):
     """The real thing: a process that is given no time to say goodbye."""
     names = observations["object_id"]
     many = pd.concat([observations.assign(object_id=names + f"-{k}") for k in "abc"])
     many.to_parquet("obs.parquet", index=False, row_group_size=1000)
-    command = [sys.executable, "-m", "sklearn_tde.cli", "predict", model_path, "obs.parquet"]
-    process = subprocess.Popen([*command, "--output", "ranked.csv", "--chunk-size", "2"])
+    command = ["predict", model_path, "obs.parquet", "--output", "ranked.csv", "--chunk-size", "2"]
+    code = f"from sklearn_tde.cli import main\nos.chdir({os.getcwd()!r})\nmain({command!r})"
+    process = start_python(code, tmp_path_factory.mktemp("killed"))
     third, deadline = Path("ranked.csv.part/chunk-000002.parquet"), time.monotonic() + 120
-    while not third.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not third.exists() and process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
     assert not Path("ranked.csv").exists()
     kept = [pd.read_parquet(path) for path in Path("ranked.csv.part").glob("chunk-*.parquet")]
     assert 3 <= len(kept) < 45

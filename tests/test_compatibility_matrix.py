@@ -48,7 +48,7 @@ from sklearn_tde import (
 from sklearn_tde.preprocessing import _gridder
 
 FIELDS = ("time", "band", "flux", "flux_err")
-TRANSIENTS, Y = make_transients(n_tde=12, n_sn_ia=20, random_state=0)
+TRANSIENTS, Y = make_transients(n_tde=8, n_sn_ia=12, random_state=0)
 GROUPS = np.arange(len(Y)) // 2
 X_NESTED = TRANSIENTS[["light_curve"]]
 
@@ -182,13 +182,13 @@ def searched(search, **params):
 
 
 def tuned(X):
-    model = TunedThresholdClassifierCV(network(), cv=3, scoring="balanced_accuracy").fit(X, Y)
+    model = TunedThresholdClassifierCV(network(), cv=2, thresholds=20).fit(X, Y)
     return np.append(model.predict(X) == "TDE", model.best_threshold_)
 
 
 def tuned_when_trained(X):
     trained = network().fit(X, Y)
-    model = TunedThresholdClassifierCV(trained, cv="prefit", refit=False, thresholds=50).fit(X, Y)
+    model = TunedThresholdClassifierCV(trained, cv="prefit", refit=False, thresholds=20).fit(X, Y)
     return np.append(model.predict(X) == "TDE", model.best_threshold_)
 
 
@@ -199,7 +199,7 @@ def fixed(X):
 
 
 def calibrated(X):
-    model = CalibratedClassifierCV(network(), cv=3, method="sigmoid").fit(X, Y)
+    model = CalibratedClassifierCV(network(), cv=2, method="sigmoid").fit(X, Y)
     frozen = CalibratedClassifierCV(FrozenEstimator(network().fit(X, Y)), ensemble=False)
     return np.concatenate([model.predict_proba(X), frozen.fit(X, Y).predict_proba(X)])
 
@@ -227,7 +227,7 @@ OPERATIONS = {
     "cross_validate": by_cross_validate(StratifiedKFold(2, shuffle=True, random_state=0)),
     "cross_validate by group": by_cross_validate(StratifiedGroupKFold(2)),
     "cross_validate repeatedly": by_cross_validate(REPEATED),
-    "cross_val_predict": lambda X: cross_val_predict(network(), X, Y, cv=3, method="predict_proba"),
+    "cross_val_predict": lambda X: cross_val_predict(network(), X, Y, cv=2, method="predict_proba"),
     "learning_curve": learning,
     "permutation_test_score": permuted,
     "GridSearchCV": searched(GridSearchCV),
@@ -279,8 +279,8 @@ def test_every_container_gives_the_same_bits(operation, container, expected):
 
 def test_worker_processes_give_the_same_bits(expected):
     for name, X in CONTAINERS.items():
-        scores = searched(HalvingGridSearchCV, random_state=0, factor=2, n_jobs=2)(X)
-        np.testing.assert_array_equal(scores, expected("HalvingGridSearchCV"), err_msg=name)
+        scores = searched(GridSearchCV, n_jobs=2)(X)
+        np.testing.assert_array_equal(scores, expected("GridSearchCV"), err_msg=name)
 
 
 # --- what makes an array of X -------------------------------------------------------------------
@@ -466,7 +466,7 @@ def test_the_random_over_sampler_keeps_light_curves_only():
     resampled, labels = RandomOverSampler(random_state=0).fit_resample(X_NESTED, Y)
     assert isinstance(resampled, np.ndarray)
     assert resampled.dtype == object
-    assert len(check_light_curves(resampled)) == len(labels) == 40
+    assert len(check_light_curves(resampled)) == len(labels) == 24
     ours, _ = LightCurveOverSampler(random_state=0).fit_resample(TRANSIENTS, Y)
     assert isinstance(ours, NestedFrame)
     assert list(ours.columns) == list(TRANSIENTS.columns)

@@ -135,7 +135,7 @@ def probabilities(fitted, X):
 # The gridder
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(objects=WILD, gridder=GRIDDERS, seed=st.integers(0, 99))
 def test_rows_of_an_object_may_stand_in_any_order(objects, gridder, seed):
     rng = np.random.default_rng(seed)
@@ -152,7 +152,7 @@ def test_rows_of_an_object_may_stand_in_any_order(objects, gridder, seed):
         np.testing.assert_array_equal(found, expected)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(objects=WILD, gridder=GRIDDERS)
 def test_the_order_of_the_bands_orders_the_channels(objects, gridder):
     gridder.set_params(bands=("r", "g", "i"))
@@ -171,7 +171,7 @@ def test_the_order_of_the_bands_orders_the_channels(objects, gridder):
             np.testing.assert_array_equal(-reverse, expected[..., k])
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(objects=WILD, gridder=GRIDDERS, rows=st.lists(st.integers(0, 4), min_size=1, max_size=8))
 def test_objects_may_stand_in_any_order_and_repeat(objects, gridder, rows):
     X = check_light_curves(objects)
@@ -183,6 +183,7 @@ def test_objects_may_stand_in_any_order_and_repeat(objects, gridder, rows):
         np.testing.assert_array_equal(gridder.transform(X.iloc[[row]])[0], alone)
 
 
+@settings(max_examples=25)
 @given(objects=WILD, gridder=GRIDDERS, eighths=st.integers(-20_000_000, 20_000_000))
 def test_a_zero_point_of_time_that_shifts_exactly_changes_no_bit(objects, gridder, eighths):
     expected = gridder.fit_transform(objects)
@@ -198,6 +199,7 @@ OFFSETS = st.one_of(
 )
 
 
+@settings(max_examples=25)
 @given(objects=TAME, gridder=GRIDDERS, offset=OFFSETS)
 @example([HALF_WAY], LightCurveGridder(cadence=1.2, duration=90), 2_400_000.5)
 @example([HALF_WAY], LightCurveGridder(cadence=0.6, duration=90, mask="coverage"), 2_400_000.5)
@@ -211,7 +213,7 @@ def test_any_zero_point_of_time_moves_no_observation_to_another_step(objects, gr
     assert_close(found, expected, 1e-4)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(objects=WILD, gridder=GRIDDERS, power=st.integers(-10, 20))
 def test_a_unit_of_flux_that_is_a_power_of_two_changes_no_bit(objects, gridder, power):
     assume(gridder.scale is not None)
@@ -223,7 +225,7 @@ def test_a_unit_of_flux_that_is_a_power_of_two_changes_no_bit(objects, gridder, 
     np.testing.assert_array_equal(gridder.transform(changed(objects, **scale)), expected)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @example(AT_THE_LIMIT, LightCurveGridder(cadence=3, duration=90, start="first"), 1e-3)
 @example(AT_THE_LIMIT, LightCurveGridder(cadence=3, duration=90, start="first"), 0.7)
 @given(objects=TAME, gridder=GRIDDERS, factor=st.floats(1e-3, 1e6))

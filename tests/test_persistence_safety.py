@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer
@@ -29,7 +29,14 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_tde import LSTMTransientClassifier, load_model, save_model
 from sklearn_tde.persistence import ModelFileError, read_model_card
 from sklearn_tde.persistence._container import pack, sealed, unpack
-from sklearn_tde.persistence._trusted_types import TRUSTED_TYPES, all_trusted_types
+from sklearn_tde.persistence._trusted_types import (
+    BIN_MAPPER,
+    LINKS,
+    LOSSES,
+    PREDICTOR,
+    TRUSTED_TYPES,
+    all_trusted_types,
+)
 
 skops_io = pytest.importorskip("skops.io", reason='needs the extra "share"')
 
@@ -251,7 +258,7 @@ def test_a_newer_format_is_refused(good, tmp_path):
     ],
 )
 def test_versions_that_go_together(written, installed, expected, good, tmp_path, monkeypatch):
-    monkeypatch.setattr("sklearn_tde.persistence._models.__version__", installed)
+    monkeypatch.setattr("sklearn_tde.persistence._contents.__version__", installed)
     data = forged(good, **versions(written))
     if expected:
         assert expected in refused(data, tmp_path)
@@ -344,7 +351,7 @@ def test_a_member_that_lies_about_its_size_is_refused(good, tmp_path):
         assert "is damaged" in message or "larger than the file" in message
 
 
-@pytest.mark.parametrize("shape", [(10**12,), (2**62, 2**62), (-4,), (3,)])
+@pytest.mark.parametrize("shape", [(10**12,), (2**62, 2**62), (0, 10**30), (-4,), (3,)])
 def test_an_array_that_lies_about_its_size_is_refused(shape, good, tmp_path):
     inner = parts(good)[1]
     header = BytesIO()
@@ -845,6 +852,198 @@ def test_a_tree_stands_in_its_place_only(tree_file, tmp_path):
     assert "criterion: sklearn.tree._tree.Tree (TreeNode)" in message
 
 
+# Boosted trees
+
+
+@pytest.fixture(scope="module")
+def boosted():
+    return HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=3, random_state=0).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def boosted_file(boosted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("boosted") / "model.tde"
+    save_model(boosted, path)
+    return path.read_bytes()
+
+
+def with_array(good, locate, array):
+    """A file in which one array is another one."""
+    inner = parts(good)[1]
+    schema = json.loads(inner["schema.json"])
+    locate(schema)["file"] = "other.npy"
+    buffer = BytesIO()
+    np.save(buffer, array)
+    inner = {**inner, "other.npy": buffer.getvalue(), "schema.json": json.dumps(schema).encode()}
+    used = inner["schema.json"].decode()
+    kept = {name: content for name, content in inner.items() if name in used or "json" in name}
+    return forged(good, model=pack(kept))
+
+
+def second_tree(schema):
+    return attributes(attributes(schema)["_predictors"]["content"][1]["content"][0])
+
+
+@pytest.mark.parametrize(
+    ("field", "row", "value"),
+    [
+        ("left", 0, 10**6),
+        ("right", 0, 10**6),
+        ("feature_idx", 0, 4),
+        ("feature_idx", 0, -1),
+        ("feature_idx", 0, 10**9),
+        # A circle, a node with two parents, a leaf that is none
+        ("left", 0, 0),
+        ("right", 0, 1),
+        ("is_leaf", -1, 0),
+        # A leaf in the middle, below which there are others
+        ("is_leaf", 0, 1),
+        ("is_categorical", 0, 1),
+    ],
+)
+def test_a_boosted_tree_that_leads_out_of_its_memory_is_refused(
+    field, row, value, boosted, boosted_file, tmp_path
+):
+    nodes = boosted._predictors[1][0].nodes.copy()
+    nodes[field][row] = value
+    data = with_array(boosted_file, lambda s: second_tree(s)["nodes"], nodes)
+    assert "_predictors[1][0]: its nodes are no tree" in refused(data, tmp_path)
+    # skops itself would have made it.
+    assert load_trusting(data)._predictors[1][0].nodes[field][row] == value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda nodes: nodes[:0],
+        lambda nodes: nodes[np.newaxis],
+        lambda nodes: nodes["left"],
+        lambda nodes: nodes.astype([(name, "f8") for name in nodes.dtype.names]),
+    ],
+    ids=["none", "two-dimensional", "one field", "other fields"],
+)
+def test_the_nodes_of_a_boosted_tree_are_those_of_scikit_learn(
+    change, boosted, boosted_file, tmp_path
+):
+    nodes = change(boosted._predictors[1][0].nodes)
+    data = with_array(boosted_file, lambda s: second_tree(s)["nodes"], nodes)
+    assert "_predictors[1][0]: its nodes are no tree" in refused(data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("locate", "array", "expected"),
+    [
+        (
+            lambda s: second_tree(s)["raw_left_cat_bitsets"],
+            np.ones((1, 8), np.uint32),
+            "_predictors[1][0]: its nodes are no tree",
+        ),
+        (
+            lambda s: attributes(s)["_baseline_prediction"],
+            np.zeros((1, 2)),
+            "_predictors: it has another number of trees",
+        ),
+        (
+            lambda s: [
+                attributes(s).update(n_features_in_=text(1)),
+                attributes(attributes(s)["_bin_mapper"])["is_categorical_"],
+            ][1],
+            np.zeros(1, np.uint8),
+            "its nodes are no tree",
+        ),
+        (
+            lambda s: attributes(attributes(s)["_bin_mapper"])["is_categorical_"],
+            np.zeros(3, np.uint8),
+            "_bin_mapper: it does not bin the columns",
+        ),
+        (
+            lambda s: attributes(attributes(s)["_bin_mapper"])["is_categorical_"],
+            np.ones(4, np.uint8),
+            "_bin_mapper: it does not bin the columns",
+        ),
+    ],
+)
+def test_the_arrays_of_a_boosted_model_fit_together(
+    locate, array, expected, boosted_file, tmp_path
+):
+    assert expected in refused(with_array(boosted_file, locate, array), tmp_path)
+
+
+def generator(schema):
+    return attributes(schema)["_feature_subsample_rng"]["content"]
+
+
+def loss(schema):
+    return attributes(attributes(schema)["_loss"])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda s: attributes(s).update(n_features_in_=text(1)), "does not bin the columns"),
+        (lambda s: attributes(s).update(n_features_in_=text(None)), "does not bin the columns"),
+        (lambda s: attributes(s).update(n_features_in_=text(4.0)), "float in the place of int"),
+        (lambda s: attributes(s).update(n_trees_per_iteration_=text(10**9)), "number of trees"),
+        # Columns are not compared any more, or by something else.
+        (lambda s: add_attribute(s, "_in_fit", text(True)), "_in_fit: not an attribute"),
+        (lambda s: attributes(s).update(_preprocessor=text("x")), "columns of categories are not"),
+        (lambda s: attributes(s).update(is_categorical_=text(1)), "columns of categories are not"),
+        (lambda s: attributes(s).update(warm_start=text(True)), "set warm_start=False"),
+        # Losses with other numbers of classes
+        (lambda s: attributes(s).update(loss=attributes(s)["_loss"]), "in the place of a name"),
+        (lambda s: attributes(s).update(_loss=text("log_loss")), "builtins.str in the place of"),
+        (lambda s: loss(s)["closs"].update({"__class__": "CyHuberLoss"}), "of a compiled loss"),
+        (
+            lambda s: loss(s)["closs"]["__reduce__"].update(args=arguments(1.0)),
+            "a compiled loss has no parameters",
+        ),
+        (lambda s: loss(s)["closs"].update(content=arguments(1.0)), "loss has no parameters"),
+        (lambda s: loss(s)["link"].update({"__class__": "LogLink"}), "in the place of a link"),
+        (lambda s: loss(s)["link"].update(content=arguments("x")), "a link has no attributes"),
+        # Generators of other kinds and of absurd size
+        (
+            lambda s: generator(s)["bit_generator"]["content"].update(bit_generator=text("seed")),
+            "its generator is not PCG64",
+        ),
+        (
+            lambda s: generator(s)["seed_seq"]["content"].update(pool_size=text(10**12)),
+            "has another size than 4",
+        ),
+        (
+            lambda s: attributes(s)["_feature_subsample_rng"].update({"__class__": "RandomState"}),
+            "in the place of a generator",
+        ),
+        # Lists that are none
+        (lambda s: attributes(s).update(_predictors=text(1)), "in the place of a list"),
+        (
+            lambda s: attributes(s)["_predictors"]["content"].append(
+                node("ListNode", "builtins.list", content=[])
+            ),
+            "_predictors[2]: 0 in the place of 1 trees",
+        ),
+        (
+            lambda s: attributes(s)["_predictors"]["content"][0].update(content=[text(1)]),
+            "_predictors[0][0]: builtins.str in the place of",
+        ),
+    ],
+)
+def test_the_attributes_of_a_boosted_model_fit_together(change, expected, boosted_file, tmp_path):
+    assert expected in refused(with_schema(boosted_file, change), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "attribute", ["_bin_mapper", "_feature_subsample_rng", "_loss", "_predictors"]
+)
+def test_parts_of_a_boosted_model_stand_in_their_place_only(attribute, boosted_file, tmp_path):
+    """In a pipeline, a mapper to bins would read more columns than there are."""
+
+    def move(schema):
+        attributes(schema)["class_weight"] = attributes(schema)[attribute]
+
+    assert "class_weight" in (message := refused(with_schema(boosted_file, move), tmp_path))
+    assert "Node)" in message
+
+
 # The list itself
 
 
@@ -864,11 +1063,12 @@ def test_no_listed_type_has_a_constructor_or_a_state_setter_of_its_own_that_is_n
     """Those that skops calls while it loads: seen, and found to run nothing."""
     known = {
         "sklearn.base.BaseEstimator.__setstate__",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor.__setstate__",
         "sklearn.isotonic.IsotonicRegression.__setstate__",
         "sklearn_tde.neural_network._base.BaseSequenceClassifier.__setstate__",
     }
     found = set()
-    for name in TRUSTED_TYPES["ObjectNode"]:
+    for name in {*TRUSTED_TYPES["ObjectNode"], *LOSSES, *LINKS, BIN_MAPPER, PREDICTOR}:
         module, _, attribute = name.rpartition(".")
         cls = getattr(__import__(module, fromlist=[attribute]), attribute)
         for method in ("__setstate__", "__new__"):

@@ -19,9 +19,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_tde import (
     LightCurveGridder,
     LightCurvePipeline,
+    _chunks,
     make_lstm_pipeline,
     make_transients,
-    pipelines,
 )
 
 
@@ -152,7 +152,7 @@ def gridded_at_a_time(monkeypatch):
         numbers.append(len(X))
         return transform(self, X)
 
-    monkeypatch.setattr(pipelines, "_CHUNK", 7)
+    monkeypatch.setattr(_chunks, "CHUNK", 7)
     monkeypatch.setattr(LightCurveGridder, "transform", count)
     return numbers
 

@@ -29,21 +29,31 @@ from sklearn_tde import (
 #: Parameters that make an estimator quick enough; the others run with their defaults.
 QUICK = {
     "LSTMTransientClassifier": {
-        "max_epochs": 12,
+        "max_epochs": 5,
         "hidden_dim": 8,
         "num_layers": 1,
         "batch_size": 64,
-        "lr": 0.1,
+        "lr": 0.2,
+    },
+    "TransformerTransientClassifier": {
+        "max_epochs": 12,
+        "hidden_dim": 8,
+        "num_heads": 1,
+        "batch_size": 64,
+        "lr": 0.03,
     },
     # Copies that equal their parents, which the checks can find again in the table.
     "LightCurveOverSampler": {"flux_noise": 0.0, "drop": 0.0, "truncation": 0.0},
 }
 #: Checks that fail always, and why.
 EXPECTED_FAILURES = {
-    "LSTMTransientClassifier": {
-        "check_sample_weight_equivalence_on_dense_data": (
-            "repeated objects make other batches, and other random numbers, than weighted ones"
-        )
+    **{
+        name: {
+            "check_sample_weight_equivalence_on_dense_data": (
+                "repeated objects make other batches, and other random numbers, than weighted ones"
+            )
+        }
+        for name in ("LSTMTransientClassifier", "TransformerTransientClassifier")
     },
     "LightCurveOverSamplerOfNumbers": {
         "check_samplers_multiclass_ova": "labels are one per object, not one column per class",

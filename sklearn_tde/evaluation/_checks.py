@@ -1,31 +1,11 @@
 """What goes into a report, checked before anything is fitted."""
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_tde._labels import as_objects
-
-_DEFAULT_POS_LABEL = "TDE"
-
-
-def plain_value(value):
-    """Turn a numpy scalar into the Python value it stands for.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-
-    Returns
-    -------
-    value : object
-        The plain value, whose repr is what a user would have typed.
-    """
-    return value.item() if isinstance(value, np.generic) else value
+from sklearn_tde._labels import as_objects, plain_value
 
 
 def check_classifier(estimator) -> None:
@@ -193,63 +173,3 @@ def check_labels(y, names: np.ndarray) -> np.ndarray:
             f"y must hold class labels, got {type_of_target(y)} values such as {y[0]!s}."
         )
     return y
-
-
-def check_pos_label(pos_label, classes: np.ndarray):
-    """Find the positive class: the one named, or the one that goes without saying.
-
-    Parameters
-    ----------
-    pos_label : int, float, bool, str or None
-        The class that the caller named; None for the default.
-
-    classes : ndarray of shape (n_classes,)
-        All labels.
-
-    Returns
-    -------
-    pos_label : int, float, bool or str
-        The label as it is in `classes`, as a plain Python value.
-    """
-    labels = classes.tolist()
-    pos_label = plain_value(pos_label)
-    if pos_label is None:
-        if _DEFAULT_POS_LABEL in labels:
-            return _DEFAULT_POS_LABEL
-        if labels in ([0, 1], [-1, 1]):
-            return labels[1]
-        raise ValueError(
-            f"pos_label must name the class to report: y holds {labels}, "
-            f"neither {_DEFAULT_POS_LABEL!r} nor 0 and 1."
-        )
-    if pos_label not in labels:
-        raise ValueError(f"pos_label={pos_label!r} is not among the classes of y: {labels}.")
-    return labels[labels.index(pos_label)]
-
-
-def check_class_sizes(y: np.ndarray, n_splits, parameter: str, where: str = "y") -> None:
-    """Check that every class has a member for each fold.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_objects,)
-        Class labels.
-
-    n_splits : object
-        The number of folds; anything but an integer is a splitter with rules of its own.
-
-    parameter : str
-        The name of the parameter that asks for the folds.
-
-    where : str, default="y"
-        What the labels belong to.
-    """
-    if not isinstance(n_splits, Integral):
-        return
-    classes, sizes = np.unique(y, return_counts=True)
-    if sizes.min() < n_splits:
-        label = classes.tolist()[sizes.argmin()]
-        raise ValueError(
-            f"class {label!r} has {sizes.min()} objects in {where}, fewer than the "
-            f"{n_splits} folds of {parameter}={n_splits}."
-        )

@@ -10,16 +10,17 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
+from sklearn_tde._cross_fitting import seed_estimator
+from sklearn_tde._labels import check_class_sizes, check_pos_label
+
 from ._checks import (
-    check_class_sizes,
     check_classifier,
     check_labels,
     check_per_object,
-    check_pos_label,
     check_weighted,
     object_names,
 )
-from ._folds import fit_and_predict, plan_folds, predict_splits, seed_estimator
+from ._folds import fit_and_predict, plan_folds, predict_splits
 from ._report import CrossValidationReport
 from ._threshold import (
     THRESHOLD_METRICS,

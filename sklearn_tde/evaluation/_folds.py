@@ -6,16 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.model_selection import (
-    StratifiedGroupKFold,
-    StratifiedKFold,
     check_cv,
     cross_validate,
 )
-from sklearn.utils import check_random_state
 
-from ._checks import describe_objects, plain_value
+from sklearn_tde._cross_fitting import make_splitter
+from sklearn_tde._labels import plain_value
+
+from ._checks import describe_objects
 
 
 class Fold(NamedTuple):
@@ -41,34 +40,6 @@ class Fold(NamedTuple):
     seed: int
     train: np.ndarray
     test: np.ndarray
-
-
-def make_splitter(cv, y: np.ndarray, grouped: bool, seed: int):
-    """Turn the `cv` of a caller into a splitter.
-
-    Parameters
-    ----------
-    cv : int, splitter or iterable
-        An integer gives shuffled stratified folds, anything else is used as it is.
-
-    y : ndarray of shape (n_objects,)
-        Class labels.
-
-    grouped : bool
-        Whether folds of an integer `cv` must keep groups together.
-
-    seed : int
-        Seed of the shuffling for an integer `cv`.
-
-    Returns
-    -------
-    splitter : cross-validation splitter
-        An object with `split`.
-    """
-    if not isinstance(cv, Integral):
-        return check_cv(cv, y, classifier=True)
-    kind = StratifiedGroupKFold if grouped else StratifiedKFold
-    return kind(int(cv), shuffle=True, random_state=seed)
 
 
 def plan_folds(X, y, groups, names, pos_label, *, cv, n_repeats: int, random_state: int):
@@ -186,33 +157,6 @@ def _warn_about_shared_names(folds, names):
                 stacklevel=4,
             )
             return
-
-
-def seed_estimator(estimator, seed: int):
-    """Copy an estimator and set all its random states, nested ones included.
-
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator, left as it is.
-
-    seed : int
-        Each parameter named `random_state` gets an integer of its own, drawn from this seed in
-        the alphabetical order of their names.
-
-    Returns
-    -------
-    estimator : estimator
-        The seeded copy.
-    """
-    estimator = clone(estimator)
-    rng = check_random_state(seed)
-    states = {
-        name: int(rng.randint(np.iinfo(np.int32).max))
-        for name in sorted(estimator.get_params(deep=True))
-        if name == "random_state" or name.endswith("__random_state")
-    }
-    return estimator.set_params(**states) if states else estimator
 
 
 def fit_and_predict(

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from ._checks import plain_value
+from sklearn_tde._labels import plain_value
+
 from ._report_text import headings, pooled_text
 from ._scores import ScoredSample, bootstrap_scores, percentile_interval
 from ._threshold import (

@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.metrics._scorer import _BaseScorer, _Scorer
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sklearn_tde._labels import plain_value
 from sklearn_tde._weights import check_sample_weight
 
-from ._checks import plain_value
 from ._scores import ScoredSample
 
 _OF_LABELS = ("balanced_accuracy", "recall", "precision", "f1", "specificity")

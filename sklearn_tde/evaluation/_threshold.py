@@ -15,8 +15,8 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-from ._checks import check_class_sizes
-from ._folds import make_splitter
+from sklearn_tde._cross_fitting import make_splitter
+from sklearn_tde._labels import check_class_sizes
 
 
 def _accuracy(y_true, y_pred):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_array,
@@ -20,11 +22,11 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_tde import __version__
-from sklearn_tde._labels import plain_labels, refuse_missing_labels
+from sklearn_tde._labels import check_groups, plain_labels, refuse_missing_labels
 from sklearn_tde.neural_network._held_out import split_held_out
-from sklearn_tde.neural_network._per_object import check_groups, check_weights
+from sklearn_tde.neural_network._per_object import check_weights
 from sklearn_tde.neural_network._prediction import predicted_logits
-from sklearn_tde.neural_network._sequences import Sequences
+from sklearn_tde.neural_network._sequences import Sequences, check_sequences
 from sklearn_tde.neural_network._training import (
     check_saved_weights,
     class_weights,
@@ -41,15 +43,45 @@ from sklearn_tde.neural_network._training import (
     train,
 )
 
-#: Parameters that a trained network cannot change any more.
-_KEPT_PARAMS = ("hidden_dim", "num_layers", "bidirectional", "n_masks", "steps", "standardize")
-
 
 class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
     """Classifier that trains a network on sequences of steps through skorch.
 
-    A subclass has the parameters, all in its `__init__`.
+    A subclass has the parameters, all in its `__init__`, and says which network they ask for.
     """
+
+    #: Those of the parameters that every subclass has.
+    _parameter_constraints = {
+        "hidden_dim": [Interval(Integral, 1, None, closed="left")],
+        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_masks": [Interval(Integral, 0, None, closed="left")],
+        "standardize": ["boolean"],
+        "step_dropout": [Interval(Real, 0, 1, closed="left")],
+        "truncation": [Interval(Real, 0, 1, closed="both")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"one_cycle", "constant"})],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "mixed_precision": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+    #: Parameters that a trained network cannot change any more.
+    _kept_params: tuple[str, ...]
+    #: Whether the network reads the first channel of a sequence as the time.
+    _reads_time = False
+    #: What to do about light curves.
+    _remedy = "Put a LightCurveGridder before it, as make_lstm_pipeline does."
 
     # As for scikit-learn's splitters: groups that are routed at all are meant to be kept together.
     __metadata_request__fit = {"groups": True}
@@ -128,15 +160,17 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         random_state = check_random_state(self.random_state)
         rows, valid = np.arange(len(X)), None
         # What prediction and a saved model need, whatever `set_params` does later.
-        self._fitted_params = {name: getattr(self, name) for name in _KEPT_PARAMS}
+        self._fitted_params = {name: getattr(self, name) for name in self._kept_params}
         if self.early_stopping:
             split_seed = random_state.randint(2**31 - 1)
             rows, held_out = split_held_out(ranks, groups, self.validation_fraction, split_seed)
             valid = self._sequences(X[held_out], ranks[held_out], weight[held_out])
         training = self._sequences(X[rows], ranks[rows], weight[rows])
         seed = random_state.randint(2**31 - 1)
+        params = self.get_params(deep=False)
         net = make_net(
-            self.get_params(deep=False),
+            *self._network(params),
+            params,
             n_features=X.shape[2],
             n_classes=len(order),
             class_order=order,
@@ -270,7 +304,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
             return X, y
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
         check_classification_targets(y)
-        sequences = self._as_sequences(X, self.n_masks)
+        sequences = self._columns_as_steps(X) if X.ndim == 2 else check_sequences(X, self.n_masks)
         if X.ndim == 3:
             # What counts as a feature of a sequence is its channels, not its steps.
             self.n_features_in_ = X.shape[2]
@@ -282,7 +316,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         self._refuse_light_curves(X)
         if not self._is_sequence:
             X = validate_data(self, X, dtype=np.float32, reset=False)
-            return X[:, :, None]
+            return self._columns_as_steps(X)
         X = check_array(
             X, dtype=np.float32, allow_nd=True, ensure_2d=False, estimator=self, input_name="X"
         )
@@ -292,46 +326,25 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.n_features_in_} features as input: (n_objects, n_steps, "
                 f"{self.n_features_in_})."
             )
-        return self._as_sequences(X, self._n_masks())
-
-    def _as_sequences(self, X: np.ndarray, n_masks: int) -> np.ndarray:
-        if X.ndim == 2:
-            return X[:, :, None]
-        if X.ndim != 3:
-            raise ValueError(
-                f"X has {X.ndim} dimensions; expected (n_objects, n_steps, n_features) or "
-                "(n_objects, n_steps)."
-            )
-        if X.shape[2] <= n_masks:
-            raise ValueError(
-                f"X has {X.shape[2]} features of which n_masks={n_masks} are masks; expected "
-                "at least one that is none."
-            )
-        masks = X[:, :, X.shape[2] - n_masks :]
-        bad = ((masks != 0) & (masks != 1)).any(axis=(1, 2))
-        if bad.any():
-            raise ValueError(
-                f"object at position {int(np.flatnonzero(bad)[0])}: its last {n_masks} "
-                f"features are masks (n_masks={n_masks}) and not all 0 or 1; expected one mask "
-                "per band of the gridder."
-            )
-        if n_masks:
-            # A mask that is taken for a feature would hide observations. Unlike a mask, a flag
-            # of the object does not change from step to step.
-            before = X[:, :, X.shape[2] - n_masks - 1]
-            if ((before == 0) | (before == 1)).all() and (np.diff(before, axis=1) != 0).any():
-                raise ValueError(
-                    f"X: the feature before the last n_masks={n_masks} is 0 or 1 as well, like "
-                    "a mask; expected n_masks to be the number of bands of the gridder."
-                )
-        return X
+        return check_sequences(X, self._n_masks())
 
     def _refuse_light_curves(self, X: Any) -> None:
         if "light_curve" in getattr(X, "columns", ()):
             raise TypeError(
-                f"X holds light curves; {type(self).__name__} expects arrays. Put a "
-                "LightCurveGridder before it, as make_lstm_pipeline does."
+                f"X holds light curves; {type(self).__name__} expects arrays. {self._remedy}"
             )
+
+    def _columns_as_steps(self, X: np.ndarray) -> np.ndarray:
+        """Return a table as sequences of one channel, with the time where it is read."""
+        values = X[:, :, None]
+        if not self._reads_time:
+            return values
+        time = np.linspace(0, 1, X.shape[1], dtype=np.float32)
+        time = np.broadcast_to(time[:, None], values.shape)
+        return np.concatenate([time, values], axis=2)
+
+    def _n_channels(self) -> int:
+        return self.n_features_in_ if self._is_sequence else 1 + self._reads_time
 
     def _n_masks(self) -> int:
         return self._fitted_params["n_masks"] if self._is_sequence else 0
@@ -339,8 +352,13 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
     def _sequences(
         self, X: np.ndarray, codes: np.ndarray | None = None, weight: np.ndarray | None = None
     ) -> Sequences:
-        only_observed = self._fitted_params["steps"] == "observed"
-        return Sequences(X, codes, weight, n_masks=self._n_masks(), only_observed=only_observed)
+        return Sequences(
+            X, codes, weight, n_masks=self._n_masks(), only_observed=self._only_observed()
+        )
+
+    def _only_observed(self) -> bool:
+        # A network without this parameter reads nothing else.
+        return self._fitted_params.get("steps", "observed") == "observed"
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a trained network."""
@@ -369,12 +387,14 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
                 stacklevel=2,
             )
         if weights is not None:
-            fitted = {name: self._fitted_params[name] for name in _KEPT_PARAMS}
+            fitted = {name: self._fitted_params[name] for name in self._kept_params}
             params = {**self.get_params(deep=False), **fitted}
-            n_features = self.n_features_in_ if self._is_sequence else 1
+            network = self._network(params)
+            n_features = self._n_channels()
             with seeded(0, "cpu"):
-                check_saved_weights(weights, params, n_features, len(self.classes_))
+                check_saved_weights(weights, *network, n_features, len(self.classes_))
             net = make_net(
+                *network,
                 params,
                 n_features=n_features,
                 n_classes=len(self.classes_),

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_tde.neural_network._base import BaseSequenceClassifier
+from sklearn_tde.neural_network._lstm_module import LSTMNetwork
 
 
 class LSTMTransientClassifier(BaseSequenceClassifier):
     """Classify light curves with a long short-term memory network.
 
-    A linear projection of every step, `num_layers` LSTM layers, the mean over the observed
+    A linear projection of every step, `num_layers` recurrent layers, the mean over the observed
     steps, and a head of two linear layers [1]_. The network is trained through skorch with AdamW
     and holds no memory of padding: each layer reads every sequence forwards and, if
     `bidirectional`, backwards within its own length, so that an object has the same probability
@@ -23,10 +23,13 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
 
     Parameters
     ----------
+    cell : {"lstm", "gru"}, default="lstm"
+        Kind of the recurrent layers: long short-term memory, or gated recurrent units, which
+        have a quarter fewer weights.
     hidden_dim : int, default=16
         Size of the projection and of the hidden state in each direction.
     num_layers : int, default=1
-        Number of stacked LSTM layers.
+        Number of stacked recurrent layers.
     bidirectional : bool, default=True
         Whether each layer also reads the sequence backwards.
     dropout : float, default=0.2
@@ -144,36 +147,26 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
     """
 
     _parameter_constraints = {
-        "hidden_dim": [Interval(Integral, 1, None, closed="left")],
-        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        **BaseSequenceClassifier._parameter_constraints,
+        "cell": [StrOptions({"lstm", "gru"})],
         "bidirectional": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "n_masks": [Interval(Integral, 0, None, closed="left")],
         "steps": [StrOptions({"observed", "all"})],
-        "standardize": ["boolean"],
-        "step_dropout": [Interval(Real, 0, 1, closed="left")],
-        "truncation": [Interval(Real, 0, 1, closed="both")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions({"one_cycle", "constant"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str],
-        "mixed_precision": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
+
+    _kept_params = (
+        "cell",
+        "hidden_dim",
+        "num_layers",
+        "bidirectional",
+        "n_masks",
+        "steps",
+        "standardize",
+    )
 
     def __init__(
         self,
         *,
+        cell: str = "lstm",
         hidden_dim: int = 16,
         num_layers: int = 1,
         bidirectional: bool = True,
@@ -200,6 +193,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
+        self.cell = cell
         self.hidden_dim = hidden_dim
         self.num_layers = num_layers
         self.bidirectional = bidirectional
@@ -264,3 +258,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
             "weight_decay": 1e-5,
         }
         return cls(**{**published, **params})
+
+    def _network(self, params: Mapping[str, Any]) -> tuple[type[LSTMNetwork], dict[str, Any]]:
+        names = ("cell", "hidden_dim", "num_layers", "bidirectional", "dropout", "mixed_precision")
+        return LSTMNetwork, {name: params[name] for name in names}

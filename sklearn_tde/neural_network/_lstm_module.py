@@ -1,4 +1,4 @@
-"""The recurrent network and its loss."""
+"""The recurrent network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class LSTMNetwork(nn.Module):
-    """Linear projection, stacked LSTM, mean over the observed steps, two-layer head.
+    """Linear projection, stacked LSTM or GRU, mean over the observed steps, two-layer head.
 
     Parameters
     ----------
@@ -15,6 +15,8 @@ class LSTMNetwork(nn.Module):
         Channels of a step.
     n_outputs : int
         Number of logits.
+    cell : {"lstm", "gru"}, default="lstm"
+        Kind of the recurrent layers.
     hidden_dim : int, default=64
         Size of the projection and of the hidden state in each direction.
     num_layers : int, default=2
@@ -31,6 +33,7 @@ class LSTMNetwork(nn.Module):
         self,
         n_features: int,
         n_outputs: int,
+        cell: str = "lstm",
         hidden_dim: int = 64,
         num_layers: int = 2,
         bidirectional: bool = True,
@@ -46,11 +49,12 @@ class LSTMNetwork(nn.Module):
         self.register_buffer("gain", torch.ones(n_features))
         self.projection = nn.Linear(n_features, hidden_dim)
         sizes = [hidden_dim] + [width] * (num_layers - 1)
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
         self.forward_layers = nn.ModuleList(
-            nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes
+            layer(size, hidden_dim, batch_first=True) for size in sizes
         )
         self.backward_layers = nn.ModuleList(
-            nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes if bidirectional
+            layer(size, hidden_dim, batch_first=True) for size in sizes if bidirectional
         )
         self.between = nn.Dropout(dropout)
         self.head = nn.Sequential(
@@ -130,24 +134,3 @@ def _mirrored_steps(lengths: torch.Tensor, n_steps: int) -> torch.Tensor:
 
 def _reorder(hidden: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     return hidden.gather(1, positions.unsqueeze(2).expand(-1, -1, hidden.shape[2]))
-
-
-class WeightedLoss(nn.Module):
-    """Cross-entropy of weighted objects, divided by their number.
-
-    With one logit, and ``n_negative / n_positive`` as the weight of the positives and 1 as that
-    of the negatives, it is ``BCEWithLogitsLoss(pos_weight=n_negative / n_positive)``.
-    """
-
-    def forward(
-        self, logits: torch.Tensor, target: tuple[torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
-        """Return the loss of logits (n_objects, n_outputs) for (class codes, weights)."""
-        y, weight = target
-        if logits.shape[1] == 1:
-            loss = nn.functional.binary_cross_entropy_with_logits(
-                logits[:, 0], y.to(logits.dtype), reduction="none"
-            )
-        else:
-            loss = nn.functional.cross_entropy(logits, y, reduction="none")
-        return (loss * weight).mean()

@@ -1,7 +1,8 @@
 """A trained network as an ONNX graph: the gridder's output in, probabilities out.
 
-The graph is built operator by operator from the weights. Nothing is traced: the LSTM of ONNX knows
-lengths and directions itself, so that the graph holds for any number of objects and steps.
+The graph is built operator by operator from the weights. Nothing is traced: the recurrent layers of
+ONNX know lengths and directions themselves, and attention needs no number of steps, so that the
+graph holds for any number of objects and steps.
 Importing this module needs onnx.
 """
 
@@ -15,32 +16,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from sklearn_tde.neural_network._base import BaseSequenceClassifier
+from sklearn_tde.neural_network._lstm_classifier import LSTMTransientClassifier
+from sklearn_tde.neural_network._onnx_graph import GraphBuilder
+from sklearn_tde.neural_network._onnx_transformer import add_transformer
 from sklearn_tde.neural_network._training import get_weights
+from sklearn_tde.neural_network._transformer_classifier import TransformerTransientClassifier
 
 #: Old enough for the runtimes of the last years.
 _OPSET, _IR_VERSION = 18, 8
-#: torch has the gates of an LSTM in the order i, f, g, o; ONNX in the order i, o, f, c (its g).
-_GATES = (0, 3, 1, 2)
-
-
-class GraphBuilder:
-    """Operators and constants, named as they come."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, value: Any, dtype: Any = np.int64) -> str:
-        """Add a constant and return its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.array(value, dtype=dtype), name))
-        return name
-
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add an operator of one output and return the output's name."""
-        name = f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
-        return name
+#: torch has the gates of an LSTM in the order i, f, g, o, and ONNX in the order i, o, f, c (its g);
+#: of a GRU r, z, n and z, r, h (its n).
+_GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
 
 
 def network_to_onnx(
@@ -68,11 +54,20 @@ def network_to_onnx(
         shape.insert(1, "n_steps")
     else:
         X = graph.add("Unsqueeze", X, graph.constant([2]))
-    seen = _add_seen(graph, X, classifier._n_masks())
-    only_observed = classifier._fitted_params["steps"] == "observed"
-    steps, seen, lengths = _add_read_steps(graph, X, seen, only_observed)
-    hidden = _add_layers(graph, steps, lengths, weights)
-    _add_head(graph, hidden, seen, weights)
+        if classifier._reads_time:
+            X = _add_time(graph, X, n_features)
+    n_masks, fitted = classifier._n_masks(), classifier._fitted_params
+    seen = _add_seen(graph, X, n_masks)
+    steps, seen, lengths = _add_read_steps(graph, X, seen, classifier._only_observed())
+    if isinstance(classifier, LSTMTransientClassifier):
+        hidden = _add_layers(graph, steps, lengths, weights, fitted["cell"].upper())
+        pooled = _add_mean(graph, hidden, seen)
+    elif isinstance(classifier, TransformerTransientClassifier):
+        hidden = add_transformer(graph, steps, weights, n_masks, fitted["num_heads"])
+        pooled = _add_maximum(graph, hidden, seen)
+    else:
+        raise TypeError(f"{type(classifier).__name__} has no ONNX graph; save it with save_model.")
+    _add_head(graph, pooled, weights)
     inputs = [helper.make_tensor_value_info("X", TensorProto.FLOAT, shape)]
     shape = ["n_objects", len(classifier.classes_)]
     outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, shape)]
@@ -86,6 +81,13 @@ def network_to_onnx(
     helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _add_time(graph: GraphBuilder, X: str, n_columns: int) -> str:
+    """Put the number of the column, as a fraction, before the values of a table."""
+    time = np.linspace(0, 1, n_columns, dtype=np.float32)[:, None]
+    time = graph.add("Expand", graph.constant(time, np.float32), graph.add("Shape", X))
+    return graph.add("Concat", time, X, axis=2)
 
 
 def _add_seen(graph: GraphBuilder, X: str, n_masks: int) -> str:
@@ -131,7 +133,7 @@ def _add_read_steps(
 
 
 def _add_layers(
-    graph: GraphBuilder, steps: str, lengths: str, weights: Mapping[str, np.ndarray]
+    graph: GraphBuilder, steps: str, lengths: str, weights: Mapping[str, np.ndarray], cell: str
 ) -> str:
     """Add standardisation, projection and the recurrent layers."""
 
@@ -148,9 +150,11 @@ def _add_layers(
     layer = 0
     while f"forward_layers.{layer}.weight_ih_l0" in weights:
         prefixes = [f"{direction}_layers.{layer}." for direction in directions]
-        inputs, recurrences, biases = zip(*(_lstm(weights, p) for p in prefixes), strict=True)
+        inputs, recurrences, biases = zip(
+            *(_recurrent(weights, prefix, cell) for prefix in prefixes), strict=True
+        )
         hidden = graph.add(
-            "LSTM",
+            cell,
             hidden,
             graph.constant(np.stack(inputs), np.float32),
             graph.constant(np.stack(recurrences), np.float32),
@@ -158,6 +162,8 @@ def _add_layers(
             lengths,
             hidden_size=recurrences[0].shape[1],
             direction="bidirectional" if len(directions) == 2 else "forward",
+            # As torch has it, the reset gate of a GRU acts after the weights.
+            **({"linear_before_reset": 1} if cell == "GRU" else {}),
         )
         # (steps, directions, objects, units) to (steps, objects, directions and units)
         hidden = graph.add("Transpose", hidden, perm=[0, 2, 1, 3])
@@ -166,35 +172,48 @@ def _add_layers(
     return graph.add("Transpose", hidden, perm=[1, 0, 2])
 
 
-def _lstm(
-    weights: Mapping[str, np.ndarray], prefix: str
+def _recurrent(
+    weights: Mapping[str, np.ndarray], prefix: str, cell: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the weights of one layer in one direction, in the order of ONNX."""
 
     def gates(name: str) -> np.ndarray:
-        parts = np.split(weights[f"{prefix}{name}_l0"], 4)
-        return np.concatenate([parts[k] for k in _GATES])
+        parts = np.split(weights[f"{prefix}{name}_l0"], len(_GATES[cell]))
+        return np.concatenate([parts[k] for k in _GATES[cell]])
 
     biases = np.concatenate([gates("bias_ih"), gates("bias_hh")])
     return gates("weight_ih"), gates("weight_hh"), biases
 
 
-def _add_head(
-    graph: GraphBuilder, hidden: str, seen: str, weights: Mapping[str, np.ndarray]
-) -> None:
-    """Add the mean over the observed steps, the two dense layers and the probabilities."""
+def _add_mean(graph: GraphBuilder, hidden: str, seen: str) -> str:
+    """Add the mean over the observed steps, 0 where there is none."""
     axis = graph.constant([1])
     seen = graph.add("Cast", seen, to=TensorProto.FLOAT)
     n_seen = graph.add("ReduceSum", seen, axis, keepdims=1)
     total = graph.add("Mul", hidden, graph.add("Unsqueeze", seen, graph.constant([2])))
     total = graph.add("ReduceSum", total, axis, keepdims=0)
-    mean = graph.add("Div", total, graph.add("Max", n_seen, graph.constant(1, np.float32)))
+    return graph.add("Div", total, graph.add("Max", n_seen, graph.constant(1, np.float32)))
+
+
+def _add_maximum(graph: GraphBuilder, hidden: str, seen: str) -> str:
+    """Add the maximum over the observed steps, 0 where there is none."""
+    seen = graph.add("Cast", seen, to=TensorProto.BOOL)
+    seen = graph.add("Unsqueeze", seen, graph.constant([2]))
+    least = graph.constant(np.finfo(np.float32).min, np.float32)
+    largest = graph.add("Where", seen, hidden, least)
+    largest = graph.add("ReduceMax", largest, graph.constant([1]), keepdims=0)
+    nothing = graph.add("Equal", largest, least)
+    return graph.add("Where", nothing, graph.constant(0, np.float32), largest)
+
+
+def _add_head(graph: GraphBuilder, pooled: str, weights: Mapping[str, np.ndarray]) -> None:
+    """Add the two dense layers and the probabilities."""
     dense = [
         graph.constant(weights[f"head.{layer}.{name}"], np.float32)
         for layer in (0, 3)
         for name in ("weight", "bias")
     ]
-    inner = graph.add("Relu", graph.add("Gemm", mean, *dense[:2], transB=1))
+    inner = graph.add("Relu", graph.add("Gemm", pooled, *dense[:2], transB=1))
     logits = graph.add("Gemm", inner, *dense[2:], transB=1)
     if len(weights["head.3.bias"]) > 1:
         graph.nodes.append(helper.make_node("Softmax", [logits], ["probabilities"], axis=1))

@@ -15,9 +15,10 @@ from sklearn.utils import compute_class_weight
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
+from torch import nn
 
 from sklearn_tde.neural_network._callbacks import ClassRecall, FiniteLoss, ProgressBar
-from sklearn_tde.neural_network._lstm_module import LSTMNetwork, WeightedLoss
+from sklearn_tde.neural_network._loss import WeightedLoss
 from sklearn_tde.neural_network._sequences import Batches, Sequences
 
 # Threads of one process share torch's generator: whoever has seeded it uses it alone.
@@ -176,6 +177,8 @@ def standardization(training: Sequences, n_masks: int) -> tuple[torch.Tensor, to
 
 
 def make_net(
+    network: type[nn.Module],
+    network_params: Mapping[str, Any],
     params: Mapping[str, Any],
     *,
     n_features: int,
@@ -186,7 +189,7 @@ def make_net(
     random_state: np.random.RandomState | None = None,
     device: str = "cpu",
 ) -> NeuralNet:
-    """Build the skorch net of an estimator's parameters; it is not initialised."""
+    """Build the skorch net of a network and an estimator's parameters; it is not initialised."""
     class_order = np.arange(n_classes) if class_order is None else class_order
     callbacks: list[Any] = [
         ("class_recall", ClassRecall(class_order)),
@@ -211,14 +214,10 @@ def make_net(
     if params["verbose"] == 1:
         callbacks.append(("progress", ProgressBar()))
     return TransientNet(
-        LSTMNetwork,
+        network,
         module__n_features=n_features,
         module__n_outputs=1 if n_classes == 2 else n_classes,
-        module__hidden_dim=params["hidden_dim"],
-        module__num_layers=params["num_layers"],
-        module__bidirectional=params["bidirectional"],
-        module__dropout=params["dropout"],
-        module__mixed_precision=params["mixed_precision"],
+        **{f"module__{name}": value for name, value in network_params.items()},
         criterion=WeightedLoss,
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=params["weight_decay"],
@@ -257,26 +256,25 @@ def set_weights(net: NeuralNet, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def check_saved_weights(
-    weights: Mapping[str, np.ndarray], params: Mapping[str, Any], n_features: int, n_classes: int
+    weights: Mapping[str, np.ndarray],
+    network: type[nn.Module],
+    network_params: Mapping[str, Any],
+    n_features: int,
+    n_classes: int,
 ) -> None:
     """Refuse weights of another network before it is built: a file could ask for any size."""
     found = {name: np.shape(value) for name, value in weights.items()}
     expected = {}
-    if params["num_layers"] <= len(found):
+    if network_params["num_layers"] <= len(found):
         # On this device a network has shapes and takes no memory.
         with torch.device("meta"):
-            network = LSTMNetwork(
-                n_features,
-                1 if n_classes == 2 else n_classes,
-                hidden_dim=params["hidden_dim"],
-                num_layers=params["num_layers"],
-                bidirectional=params["bidirectional"],
-            )
-        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+            module = network(n_features, 1 if n_classes == 2 else n_classes, **network_params)
+        expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     if found != expected:
+        sizes = ", ".join(f"{name}={value!r}" for name, value in network_params.items())
         raise ValueError(
-            f"the saved weights are not those of hidden_dim={params['hidden_dim']!r}, "
-            f"num_layers={params['num_layers']!r}, {n_features} features and {n_classes} classes."
+            f"the saved weights are not those of {sizes}, {n_features} features and {n_classes} "
+            "classes."
         )
 
 

@@ -11,21 +11,22 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_tde import __version__
-from sklearn_tde.neural_network import LSTMTransientClassifier
+from sklearn_tde.neural_network._base import BaseSequenceClassifier
 from sklearn_tde.persistence._container import write_bytes
 from sklearn_tde.preprocessing import LightCurveGridder
+from sklearn_tde.preprocessing._base import BaseLightCurveTransformer
 
 
 def export_onnx(model: Any, path: str | PathLike[str]) -> None:
     """Write the network of a fitted classifier as an ONNX file.
 
-    The graph takes what the gridder gives, as it is: it finds the observed steps itself. The
-    gridder stays outside; its parameters are in the metadata of the file, for whoever grids the
-    light curves there.
+    The graph takes what the gridder or the sequencer gives, as it is: it finds the observed steps
+    itself. That step stays outside; its parameters are in the metadata of the file, for whoever
+    makes arrays of the light curves there.
 
     Parameters
     ----------
-    model : LSTMTransientClassifier or Pipeline
+    model : LSTMTransientClassifier, TransformerTransientClassifier or Pipeline
         The fitted classifier, or a fitted pipeline that ends with one.
     path : str or path-like
         The file, replaced if it exists.
@@ -37,8 +38,8 @@ def export_onnx(model: Any, path: str | PathLike[str]) -> None:
     NotFittedError
         If the classifier is not fitted.
     TypeError
-        If `model` is neither of the two, or its pipeline has steps before the classifier that are
-        no gridder and act on what is predicted.
+        If `model` is none of these, or its pipeline has steps before the classifier that are no
+        gridder or sequencer and act on what is predicted.
     OSError
         If the file cannot be written.
 
@@ -55,8 +56,8 @@ def export_onnx(model: Any, path: str | PathLike[str]) -> None:
 
     The metadata hold JSON: ``classes`` (in the order of the columns), ``sklearn_tde`` (the
     version), ``n_masks`` and ``steps``; of a pipeline with a gridder also ``gridder`` (its
-    parameters) and ``features`` (their names). Thresholds and calibration are not part of the
-    network.
+    parameters), with a sequencer ``sequencer``, and ``features`` (their names). Thresholds and
+    calibration are not part of the network.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def export_onnx(model: Any, path: str | PathLike[str]) -> None:
         from sklearn_tde.neural_network._onnx import network_to_onnx
     except ImportError as error:
         raise ImportError('export_onnx needs onnx: pip install "sklearn-tde[onnx]".') from error
-    classifier, gridder = _parts(model)
+    classifier, before = _parts(model)
     check_is_fitted(classifier)
     facts = {
         "sklearn_tde": __version__,
@@ -84,30 +85,32 @@ def export_onnx(model: Any, path: str | PathLike[str]) -> None:
             getattr(label, "item", lambda label=label: label)() for label in classifier.classes_
         ],
         "n_masks": classifier._n_masks(),
-        "steps": classifier._fitted_params["steps"],
+        "steps": "observed" if classifier._only_observed() else "all",
     }
-    if gridder is not None:
-        facts["gridder"] = gridder.get_params()
-        facts["features"] = gridder.get_feature_names_out().tolist()
+    if before is not None:
+        kind = "gridder" if isinstance(before, LightCurveGridder) else "sequencer"
+        facts[kind] = before.get_params()
+        facts["features"] = before.get_feature_names_out().tolist()
     metadata = {name: json.dumps(value) for name, value in facts.items()}
     write_bytes(Path(path), network_to_onnx(classifier, metadata).SerializeToString())
 
 
-def _parts(model: Any) -> tuple[LSTMTransientClassifier, LightCurveGridder | None]:
-    """Return the classifier, and the gridder before it if there is one."""
+def _parts(model: Any) -> tuple[BaseSequenceClassifier, BaseLightCurveTransformer | None]:
+    """Return the classifier, and the gridder or sequencer before it if there is one."""
     if not isinstance(model, Pipeline):
-        if isinstance(model, LSTMTransientClassifier):
+        if isinstance(model, BaseSequenceClassifier):
             return model, None
         raise TypeError(
-            f"model is a {type(model).__name__}; expected an LSTMTransientClassifier, or a "
-            "Pipeline that ends with one. Of a thresholded, calibrated or searched model export "
-            "the network inside (estimator_, best_estimator_), and decide outside."
+            f"model is a {type(model).__name__}; expected an LSTMTransientClassifier, a "
+            "TransformerTransientClassifier or a Pipeline that ends with one. Of a thresholded, "
+            "calibrated or searched model export the network inside (estimator_, "
+            "best_estimator_), and decide outside."
         )
     *before, (_, classifier) = model.steps
-    if not isinstance(classifier, LSTMTransientClassifier):
+    if not isinstance(classifier, BaseSequenceClassifier):
         raise TypeError(
             f"the last step of the pipeline is a {type(classifier).__name__}; expected an "
-            "LSTMTransientClassifier."
+            "LSTMTransientClassifier or a TransformerTransientClassifier."
         )
     # A sampler only acts when the pipeline is fitted.
     acting = [
@@ -116,10 +119,10 @@ def _parts(model: Any) -> tuple[LSTMTransientClassifier, LightCurveGridder | Non
         if step not in (None, "passthrough") and not hasattr(step, "fit_resample")
     ]
     for name, step in acting:
-        if not isinstance(step, LightCurveGridder):
+        if not isinstance(step, BaseLightCurveTransformer):
             raise TypeError(
                 f"the step {name!r} of the pipeline is a {type(step).__name__}, which ONNX would "
-                "leave out; expected a LightCurveGridder only. To export the network alone, give "
-                "the last step."
+                "leave out; expected a LightCurveGridder or LightCurveSequencer only. To export "
+                "the network alone, give the last step."
             )
     return classifier, acting[-1][1] if acting else None

@@ -15,9 +15,9 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import Pipeline
 
 from sklearn_tde import __version__
-from sklearn_tde.neural_network import LSTMTransientClassifier
+from sklearn_tde.neural_network._base import BaseSequenceClassifier
 from sklearn_tde.persistence._container import ModelFileError
-from sklearn_tde.preprocessing import LightCurveGridder
+from sklearn_tde.preprocessing._base import BaseLightCurveTransformer
 
 #: Version of the layout of the file and of the metadata.
 FORMAT_VERSION = 1
@@ -96,7 +96,7 @@ def describe(model: Any, description: str | None) -> dict[str, Any]:
         "networks": [
             _network(part, path)
             for path, part in parts
-            if isinstance(part, LSTMTransientClassifier) and hasattr(part, "net_")
+            if isinstance(part, BaseSequenceClassifier) and hasattr(part, "net_")
         ],
         "versions": {
             "python": platform.python_version(),
@@ -161,9 +161,9 @@ def _parts_of(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _bands(parts: list[tuple[str, Any]]) -> list[str]:
-    """Return the bands of all gridders, each once."""
-    gridders = [part for _, part in parts if isinstance(part, LightCurveGridder)]
-    return list(dict.fromkeys(band for gridder in gridders for band in gridder.bands))
+    """Return the bands of all gridders and sequencers, each once."""
+    found = [part for _, part in parts if isinstance(part, BaseLightCurveTransformer)]
+    return list(dict.fromkeys(band for part in found for band in part.bands))
 
 
 def _threshold(part: Any, path: str) -> Iterator[dict[str, Any]]:
@@ -179,7 +179,7 @@ def _threshold(part: Any, path: str) -> Iterator[dict[str, Any]]:
     yield {"where": path, "threshold": _plain(threshold), "pos_label": _plain(pos_label)}
 
 
-def _network(network: LSTMTransientClassifier, path: str) -> dict[str, Any]:
+def _network(network: BaseSequenceClassifier, path: str) -> dict[str, Any]:
     """Return how a network was trained."""
     for name in ("class_count_", "history_", "n_iter_"):
         if not hasattr(network, name):

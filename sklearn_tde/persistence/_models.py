@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from hashlib import sha256 as sha256_of
+from inspect import ismethod
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,26 @@ from sklearn.base import is_classifier
 from sklearn.utils._metadata_requests import MetadataRequest, MethodMetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_tde import __version__
 from sklearn_tde.persistence._audit import SchemaAudit, canonical
 from sklearn_tde.persistence._container import (
     ModelFileError,
-    check_seal,
     pack,
     read_bytes,
     sealed,
     unpack,
     write_bytes,
 )
-from sklearn_tde.persistence._facts import FORMAT_VERSION, describe, write_card
+from sklearn_tde.persistence._contents import (
+    CARD,
+    MEMBERS,
+    MODEL,
+    check_digest,
+    check_versions,
+    open_members,
+)
+from sklearn_tde.persistence._facts import describe, write_card
 from sklearn_tde.persistence._trusted_types import ATTRIBUTES_LEFT_OUT, all_trusted_types
 
-_METADATA, _CARD, _MODEL = _MEMBERS = ["metadata.json", "README.md", "model.skops"]
 #: Libraries whose estimators a model can be made of.
 _LIBRARIES = {"imblearn", "sklearn", "sklearn_tde"}
 
@@ -108,7 +114,7 @@ def save_model(estimator: Any, path: str | PathLike[str], *, description: str | 
         facts = describe(estimator, description) | {"model_sha256": sha256_of(model).hexdigest()}
         members = [json.dumps(facts, indent=2, ensure_ascii=False), write_card(facts)]
         contents = [*(member.encode() for member in members), model]
-        data = sealed(pack(dict(zip(_MEMBERS, contents, strict=True))))
+        data = sealed(pack(dict(zip(MEMBERS, contents, strict=True))))
         # What cannot be read back is not written.
         _build(model)
         write_bytes(path, data)
@@ -178,10 +184,10 @@ def load_model(path: str | PathLike[str], *, sha256: str | None = None) -> Any:
     with _naming(f"{str(path)!r} cannot be loaded: "):
         data = read_bytes(path)
         if sha256 is not None:
-            _check_digest(data, sha256)
-        members = _open(data)
-        _check_versions(members)
-        model = _build(members[_MODEL])
+            check_digest(data, sha256)
+        members = open_members(data)
+        check_versions(members)
+        model = _build(members[MODEL])
     return model
 
 
@@ -223,7 +229,7 @@ def read_model_card(path: str | PathLike[str]) -> str:
     """
     path = Path(path)
     with _naming(f"{str(path)!r} cannot be read: "):
-        text = _open(read_bytes(path))[_CARD].decode("utf-8", errors="replace")
+        text = open_members(read_bytes(path))[CARD].decode("utf-8", errors="replace")
     return "".join(
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
     )
@@ -288,7 +294,7 @@ def _dump(estimator: Any) -> bytes:
     """Return the estimator in the format of skops, with nothing that is not trusted."""
     try:
         copied = deepcopy(estimator)
-        _forget_owners(copied, set())
+        _break_circles(copied, set())
         members = canonical(unpack(_import_skops("save_model").dumps(copied)))
     # Whatever the parameters and attributes of unknown estimators raise.
     except Exception as error:
@@ -300,8 +306,12 @@ def _dump(estimator: Any) -> bytes:
     return pack(members)
 
 
-def _forget_owners(value: Any, seen: set[int]) -> None:
-    """Put names in the place of the owners of metadata requests: skops knows no circles."""
+def _break_circles(value: Any, seen: set[int]) -> None:
+    """Take out what leads back to where it hangs: skops follows it without end.
+
+    That is the owner of a metadata request, in whose place its name is put, and an object's own
+    method, which boosting with a score for early stopping leaves among its attributes.
+    """
     if id(value) in seen:
         return
     seen.add(id(value))
@@ -312,11 +322,16 @@ def _forget_owners(value: Any, seen: set[int]) -> None:
     elif isinstance(value, list | tuple):
         children = list(value)
     elif type(value).__module__.partition(".")[0] in _LIBRARIES:
-        children = list(getattr(value, "__dict__", {}).values())
+        attributes = getattr(value, "__dict__", {})
+        for name, child in list(attributes.items()):
+            own = ismethod(child) and child.__self__ is value
+            if own and child.__func__ is getattr(type(value), name, None):
+                del attributes[name]
+        children = list(attributes.values())
     else:
         return
     for child in children:
-        _forget_owners(child, seen)
+        _break_circles(child, seen)
 
 
 def _audit(members: dict[str, bytes], advice: str) -> None:
@@ -346,61 +361,3 @@ def _build(model: bytes) -> Any:
             "save_model writes, with the versions installed here"
         ) from error
     return estimator
-
-
-def _check_digest(data: bytes, expected: str) -> None:
-    found = sha256_of(data).hexdigest()
-    if not isinstance(expected, str) or expected.strip().lower() != found:
-        raise ModelFileError(f"its SHA-256 is {found}; expected sha256={expected!r}")
-
-
-def _open(data: bytes) -> dict[str, bytes]:
-    """Return the members of a whole and undamaged file of a known format."""
-    check_seal(data)
-    members = unpack(data)
-    if list(members) != _MEMBERS:
-        raise ModelFileError(f"it has the members {list(members)}; expected {_MEMBERS}")
-    metadata = _metadata(members)
-    if metadata.get("format") != "sklearn-tde model":
-        raise ModelFileError("its metadata are not those of a model; expected a file of save_model")
-    found = metadata.get("format_version")
-    if type(found) is not int or found != FORMAT_VERSION:
-        raise ModelFileError(
-            f"it has version {found!r} of the format; sklearn_tde {__version__} reads version "
-            f"{FORMAT_VERSION}, a newer one may read more"
-        )
-    if metadata.get("model_sha256") != sha256_of(members[_MODEL]).hexdigest():
-        raise ModelFileError("its model is not the one that its metadata describe")
-    return members
-
-
-def _metadata(members: dict[str, bytes]) -> dict[str, Any]:
-    try:
-        metadata = json.loads(members[_METADATA])
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError("its metadata are no JSON") from error
-    return metadata if isinstance(metadata, dict) else {}
-
-
-def _check_versions(members: dict[str, bytes]) -> None:
-    """Refuse a file of a version of sklearn_tde whose models may mean something else."""
-    versions = _metadata(members).get("versions")
-    written = versions.get("sklearn_tde") if isinstance(versions, dict) else None
-    try:
-        major, minor = (int(part) for part in str(written).split(".")[:2])
-    except ValueError:
-        raise ModelFileError(
-            f"its metadata name {written!r} as the version of sklearn_tde; expected one like "
-            f"{__version__}"
-        ) from None
-    here = tuple(int(part) for part in __version__.split(".")[:2])
-    if (major, minor) > here:
-        raise ModelFileError(
-            f"it was written by sklearn_tde {written}, which is newer than the {__version__} "
-            f'installed; expected at most {here[0]}.{here[1]}: pip install "sklearn-tde>={written}"'
-        )
-    if major != here[0] or (major == 0 and minor != here[1]):
-        raise ModelFileError(
-            f"it was written by sklearn_tde {written}, which {__version__} no longer reads; fit it "
-            f'again, or pip install "sklearn-tde=={major}.{minor}.*"'
-        )

@@ -11,8 +11,8 @@ needs a check, `_audit` makes it. Left out for that reason, among others:
 
 - functions, `functools.partial`, `operator.*` and bound methods: they are code, or call it;
 - distributions of `scipy.stats`: they compile source text from their attributes;
-- support vector machines, nearest neighbours, gradient boosting and networks of scikit-learn:
-  their compiled parts read their attributes unchecked;
+- support vector machines, nearest neighbours, gradient boosting without histograms and networks of
+  scikit-learn: their compiled parts read their attributes unchecked;
 - one-hot encoders, whose sparse output is filled at positions counted from an attribute;
 - polynomial features, whose sparse output is as large as an attribute makes it, not as is needed;
 - stochastic gradient descent, which is trained further on averages whose size is not checked;
@@ -23,8 +23,11 @@ from __future__ import annotations
 
 _ESTIMATORS = (
     "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier",
-    "sklearn_tde.pipelines.LightCurvePipeline",
+    "sklearn_tde.neural_network._transformer_classifier.TransformerTransientClassifier",
+    "sklearn_tde.pipelines._pipeline.LightCurvePipeline",
+    "sklearn_tde.preprocessing._features.LightCurveFeatures",
     "sklearn_tde.preprocessing._gridder.LightCurveGridder",
+    "sklearn_tde.preprocessing._sequencer.LightCurveSequencer",
     "sklearn_tde.sampling._over_sampler.LightCurveOverSampler",
     # Put together
     "imblearn.pipeline.Pipeline",
@@ -35,6 +38,7 @@ _ESTIMATORS = (
     "sklearn.pipeline.Pipeline",
     # Many in one
     "imblearn.ensemble._bagging.BalancedBaggingClassifier",
+    "imblearn.ensemble._forest.BalancedRandomForestClassifier",
     "sklearn.ensemble._bagging.BaggingClassifier",
     "sklearn.ensemble._stacking.StackingClassifier",
     "sklearn.ensemble._voting.VotingClassifier",
@@ -79,6 +83,7 @@ _ESTIMATORS = (
     "sklearn.dummy.DummyClassifier",
     "sklearn.ensemble._forest.ExtraTreesClassifier",
     "sklearn.ensemble._forest.RandomForestClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
     "sklearn.linear_model._logistic.LogisticRegression",
     "sklearn.linear_model._logistic.LogisticRegressionCV",
     "sklearn.linear_model._ridge.RidgeClassifier",
@@ -97,6 +102,9 @@ _SCORERS = (
     "sklearn_tde.evaluation._scorers.LabelScorer",
     "sklearn_tde.evaluation._scorers.ProbabilityScorer",
 )
+
+#: Of numbers that a loss takes.
+_RANGES = ("sklearn._loss.link.Interval",)
 
 _REQUESTS = (
     # Which metadata `set_fit_request` and its like ask for: names and booleans.
@@ -153,6 +161,7 @@ _NUMPY_TYPES = tuple(
         "int32",
         "int64",
         "str_",
+        "uint64",
     )
 )
 
@@ -179,7 +188,7 @@ TRUSTED_TYPES: dict[str, frozenset[str]] = {
     "ListNode": frozenset({"builtins.list"}),
     "MaskedArrayNode": frozenset({"numpy.ma.MaskedArray"}),
     "NdArrayNode": frozenset({"numpy.ndarray", *_NUMPY_TYPES}),
-    "ObjectNode": frozenset({*_ESTIMATORS, *_SCORERS, *_REQUESTS, *_SPLITTERS}),
+    "ObjectNode": frozenset({*_ESTIMATORS, *_SCORERS, *_REQUESTS, *_SPLITTERS, *_RANGES}),
     "SetNode": frozenset({"builtins.set"}),
     "SliceNode": frozenset({"builtins.slice"}),
     "TupleNode": frozenset({"builtins.tuple"}),
@@ -204,23 +213,117 @@ TREE_ESTIMATORS = frozenset(
     {"sklearn.tree._classes.DecisionTreeClassifier", "sklearn.tree._classes.ExtraTreeClassifier"}
 )
 
+_BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
+#: Boosted trees, and what they alone hold, in its own place: `_trees` checks each.
+BOOSTER = f"{_BOOSTING}.gradient_boosting.HistGradientBoostingClassifier"
+PREDICTOR = f"{_BOOSTING}.predictor.TreePredictor"
+BIN_MAPPER = f"{_BOOSTING}.binning._BinMapper"
+GENERATOR = "numpy.random._generator.Generator"
+LOSSES = frozenset(
+    f"sklearn._loss.loss.{name}" for name in ("HalfBinomialLoss", "HalfMultinomialLoss")
+)
+COMPILED_LOSSES = frozenset(
+    f"sklearn._loss._loss.{name}" for name in ("CyHalfBinomialLoss", "CyHalfMultinomialLoss")
+)
+LINKS = frozenset(f"sklearn._loss.link.{name}" for name in ("LogitLink", "MultinomialLogit"))
+_PLACED = frozenset({TREE, PREDICTOR, BIN_MAPPER, GENERATOR, *LOSSES, *COMPILED_LOSSES, *LINKS})
+
+#: Every attribute that these have: another, such as `_in_fit`, can take a check out of the way.
+KNOWN_ATTRIBUTES: dict[str, frozenset[str]] = {
+    BOOSTER: frozenset(
+        [
+            "loss",
+            "learning_rate",
+            "max_iter",
+            "max_leaf_nodes",
+            "max_depth",
+            "min_samples_leaf",
+            "l2_regularization",
+            "max_features",
+            "max_bins",
+            "categorical_features",
+            "monotonic_cst",
+            "interaction_cst",
+            "warm_start",
+            "early_stopping",
+            "scoring",
+            "validation_fraction",
+            "n_iter_no_change",
+            "tol",
+            "verbose",
+            "random_state",
+            "class_weight",
+            "classes_",
+            "do_early_stopping_",
+            "feature_names_in_",
+            "is_categorical_",
+            "n_features_in_",
+            "n_trees_per_iteration_",
+            "train_score_",
+            "validation_score_",
+            "_baseline_prediction",
+            "_bin_mapper",
+            "_feature_subsample_rng",
+            "_fitted_with_sw",
+            "_is_categorical_remapped",
+            "_label_encoder",
+            "_loss",
+            "_metadata_request",
+            "_n_features",
+            "_predictors",
+            "_preprocessor",
+            "_random_seed",
+            "_scorer",
+            "_sklearn_version",
+            "_use_validation_data",
+        ]
+    ),
+    PREDICTOR: frozenset({"nodes", "binned_left_cat_bitsets", "raw_left_cat_bitsets"}),
+    BIN_MAPPER: frozenset(
+        [
+            "n_bins",
+            "subsample",
+            "is_categorical",
+            "known_categories",
+            "random_state",
+            "n_threads",
+            "bin_thresholds_",
+            "is_categorical_",
+            "missing_values_bin_idx_",
+            "n_bins_non_missing_",
+            "_sklearn_version",
+        ]
+    ),
+}
+
 #: What is filled at the positions of labels among these attributes: arrays of plain values, because
 #: objects may have no order.
 ORDERED_LABELS = {"sklearn.preprocessing._label.LabelBinarizer": "classes_"}
 
 #: Attributes that must be None, or empty, and what to do about one that is not.
 ATTRIBUTES_LEFT_OUT: dict[str, dict[str, str]] = {
-    "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier": {
-        "callbacks": "callbacks are code and serve training only; set callbacks=None",
-        # Rebuilt from the weights; an object in its place would answer in its stead.
-        "net_": "a model file holds the weights",
+    **{
+        f"sklearn_tde.neural_network.{name}": {
+            "callbacks": "callbacks are code and serve training only; set callbacks=None",
+            # Rebuilt from the weights; an object in its place would answer in its stead.
+            "net_": "a model file holds the weights",
+        }
+        for name in (
+            "_lstm_classifier.LSTMTransientClassifier",
+            "_transformer_classifier.TransformerTransientClassifier",
+        )
     },
+    BOOSTER: dict.fromkeys(
+        ("is_categorical_", "_is_categorical_remapped", "_preprocessor"),
+        "columns of categories are not shared; turn them into numbers before the model, and set "
+        "categorical_features=None",
+    ),
     **{
         name: {"memory": "a cache is a folder of pickles on one computer; set memory=None"}
         for name in (
             "imblearn.pipeline.Pipeline",
             "sklearn.pipeline.Pipeline",
-            "sklearn_tde.pipelines.LightCurvePipeline",
+            "sklearn_tde.pipelines._pipeline.LightCurvePipeline",
         )
     },
     "sklearn.preprocessing._function_transformer.FunctionTransformer": {
@@ -232,4 +335,4 @@ ATTRIBUTES_LEFT_OUT: dict[str, dict[str, str]] = {
 
 def all_trusted_types() -> list[str]:
     """Return every name of the list, for skops."""
-    return sorted({TREE, *KEY_TYPES}.union(*TRUSTED_TYPES.values()))
+    return sorted({*_PLACED, *KEY_TYPES}.union(*TRUSTED_TYPES.values()))

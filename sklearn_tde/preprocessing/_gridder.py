@@ -8,9 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +16,7 @@ from sklearn_tde._containers import as_nested_frame
 from sklearn_tde._flat import flattened, some_objects
 from sklearn_tde._photometry import shown
 from sklearn_tde.light_curves import FlatLightCurves, check_light_curves
+from sklearn_tde.preprocessing._base import BaseLightCurveTransformer
 from sklearn_tde.preprocessing._context import context_values
 from sklearn_tde.preprocessing._interpolation import grid_curves
 from sklearn_tde.preprocessing._start import EDGE, start_times
@@ -26,7 +25,7 @@ from sklearn_tde.preprocessing._start import EDGE, start_times
 _CHUNK = 512
 
 
-class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class LightCurveGridder(BaseLightCurveTransformer, auto_wrap_output_keys=None):
     """Put light curves on a grid of time steps that all objects share.
 
     The clock of every object starts at its first (confirmed) detection. In each band, flux and
@@ -87,6 +86,7 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
 
     See Also
     --------
+    LightCurveSequencer : Light curves as they are, one step per observation.
     sklearn_tde.neural_network.LSTMTransientClassifier : Reads the result.
 
     Notes
@@ -284,19 +284,8 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
                 colors=self.colors,
                 gap_inflation=self.gap_inflation,
             )
-            self._refuse_infinite(chunk, part.index)
+            self._refuse_infinite(chunk, part.index, " on the grid")
         return out
-
-    def _refuse_infinite(self, grid: np.ndarray, index: pd.Index) -> None:
-        """Refuse values on the grid that are too large for its type."""
-        bad = ~np.isfinite(grid)
-        if bad.any():
-            position, _, feature = np.argwhere(bad)[0]
-            raise ValueError(
-                f"object {shown(index[position])}: {self.get_feature_names_out()[feature]} is "
-                f"too large for {grid.dtype} on the grid; expected fluxes and errors of fewer "
-                "orders of magnitude."
-            )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the features of a step.
@@ -318,54 +307,13 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         colors = [f"color_{blue}_{red}" for blue, red in pairs]
         return np.array(["time", *fluxes, *colors, *errors, *self.context, *masks], dtype=object)
 
-    def set_output(self, *, transform: str | None = None) -> LightCurveGridder:
-        """Refuse tables as the output, which has three axes.
-
-        Nor does ``sklearn.set_config(transform_output="pandas")`` change it.
-
-        Parameters
-        ----------
-        transform : {"default"} or None, default=None
-            "default" and None leave the output what it is, an array.
-
-        Returns
-        -------
-        self : LightCurveGridder
-            The gridder, unchanged.
-
-        Raises
-        ------
-        ValueError
-            If `transform` is anything else, such as "pandas" or "polars".
-        """
-        if transform not in ("default", None):
-            raise ValueError(
-                f"set_output(transform={transform!r}): the output of {type(self).__name__} is an "
-                "array of shape (n_objects, n_steps, n_features), which no table can hold; "
-                "expected 'default'. In a pipeline, set the output of the other steps one by one."
-            )
-        return self
-
     def _check_parameters(self) -> None:
         if self.cadence is not None and self.n_steps is not None:
             raise ValueError(
                 f"cadence={self.cadence!r} and n_steps={self.n_steps!r}: give one of them, "
                 "the other is None."
             )
-        for name in ("bands", "context"):
-            values = getattr(self, name)
-            if any(not isinstance(value, str) for value in values) or len(set(values)) < len(
-                values
-            ):
-                raise ValueError(f"{name} must be different strings; got {values!r}.")
-        if not len(self.bands):
-            raise ValueError("bands is empty; expected at least one band.")
-        names = self.get_feature_names_out().tolist()
-        taken = [name for name in self.context if names.count(name) > 1]
-        if taken:
-            raise ValueError(
-                f"context: {taken[0]!r} is the name of another feature already; rename the column."
-            )
+        self._check_names()
         if self.cadence is not None and self.cadence > self.duration + self.lead:
             raise ValueError(
                 f"cadence={self.cadence!r} is longer than the grid of "
@@ -401,14 +349,3 @@ class LightCurveGridder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             if policy == "ignore":
                 keep &= ~outside
         return keep
-
-    def __sklearn_tags__(self) -> Tags:
-        """Return the tags: light curves in, nothing learned from them."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = False
-        tags.requires_fit = True
-        tags.no_validation = True
-        # float32 whatever comes in.
-        tags.transformer_tags.preserves_dtype = []
-        return tags

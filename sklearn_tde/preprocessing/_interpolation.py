@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sklearn_tde.preprocessing._nodes import Nodes
-from sklearn_tde.preprocessing._scales import median_scale, running_scale
-from sklearn_tde.preprocessing._steps import nearest_step
+from sklearn_tde.preprocessing._scales import median_scale, running_scale, signed_log
+from sklearn_tde.preprocessing._start import EDGE
+from sklearn_tde.preprocessing._steps import first_step_from, nearest_step
 
 
 # The gridder refuses what float32 cannot hold, with the name of the object.
@@ -63,7 +64,7 @@ def grid_curves(
         f_nodes /= divisor
         e_nodes /= divisor
     if log_flux:
-        f_nodes = np.copysign(np.log1p(np.abs(f_nodes)), f_nodes)
+        f_nodes = signed_log(f_nodes)
     _write(
         out,
         nodes.expand(f_nodes).reshape(n_bands, n_objects, -1),
@@ -86,7 +87,9 @@ def _divisor(
     """Return the scale of each object, shape (n_objects, n_steps), or with 1 for all steps."""
     if scale == "median":
         return median_scale(position, flux, flux_err, n_objects)[:, None]
-    return running_scale(position, time, flux, flux_err, n_objects, grid, mask)
+    # An observation counts from the step that shows it.
+    step = nearest_step(time, grid) if mask == "observed" else first_step_from(time - EDGE, grid)
+    return running_scale(position, step, flux, flux_err, n_objects, len(grid))
 
 
 def _write(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_tde.preprocessing._start import EDGE
-from sklearn_tde.preprocessing._steps import first_step_from, nearest_step
-
 #: Groups of up to so many values are sorted together; those of up to four times as many, and so on.
 _SMALLEST_TABLE = 16
 
@@ -20,22 +17,22 @@ def median_scale(
     object without observations has 1. `position` ascends.
     """
     positive = flux > 0
-    scale = _grouped_median(position[positive], flux[positive], n_objects)
+    scale = grouped_median(position[positive], flux[positive], n_objects)
     missing = np.isnan(scale)
     if missing.any():
         used = missing[position] & (flux != 0)
-        absolute = _grouped_median(position[used], np.abs(flux[used]), n_objects)
+        absolute = grouped_median(position[used], np.abs(flux[used]), n_objects)
         scale = np.where(missing, absolute, scale)
     # The median error counts only where half of the errors are larger than the scale.
     larger = np.bincount(position[~(flux_err <= scale[position])], minlength=n_objects)
     noisy = 2 * larger >= np.bincount(position, minlength=n_objects)
     if noisy.any():
         used = noisy[position]
-        scale = np.fmax(scale, _grouped_median(position[used], flux_err[used], n_objects))
+        scale = np.fmax(scale, grouped_median(position[used], flux_err[used], n_objects))
     return np.where(np.isnan(scale), 1.0, scale)
 
 
-def _grouped_median(group: np.ndarray, values: np.ndarray, n_groups: int) -> np.ndarray:
+def grouped_median(group: np.ndarray, values: np.ndarray, n_groups: int) -> np.ndarray:
     """Return the median of the values of each group, NaN where it has none; `group` ascends."""
     counts = np.bincount(group, minlength=n_groups)
     median = np.full(n_groups, np.nan)
@@ -59,22 +56,18 @@ def _grouped_median(group: np.ndarray, values: np.ndarray, n_groups: int) -> np.
 
 def running_scale(
     position: np.ndarray,
-    time: np.ndarray,
+    step: np.ndarray,
     flux: np.ndarray,
     flux_err: np.ndarray,
     n_objects: int,
-    grid: np.ndarray,
-    mask: str,
+    n_steps: int,
 ) -> np.ndarray:
     """Return the mean of the positive fluxes up to each step, shape (n_objects, n_steps).
 
-    An observation counts from the step that shows it: the nearest one for observed masks,
-    otherwise the first at or after it. Before the first positive flux the absolute ones serve;
-    the mean error so far is the least that it can be. Before any observation it is that of the
-    first: nothing observed is there to be scaled.
+    An observation counts from its `step` on. Before the first positive flux the absolute ones
+    serve; the mean error so far is the least that it can be. Before any observation it is that of
+    the first: nothing observed is there to be scaled.
     """
-    n_steps = len(grid)
-    step = nearest_step(time, grid) if mask == "observed" else first_step_from(time - EDGE, grid)
     cell = position * (n_steps + 1) + np.clip(step, 0, n_steps)
 
     def running_mean(values: np.ndarray, used: np.ndarray) -> np.ndarray:
@@ -91,3 +84,8 @@ def running_scale(
     first = np.argmax(~np.isnan(mean), axis=1)
     mean = np.where(np.isnan(mean), mean[np.arange(n_objects), first][:, None], mean)
     return np.where(np.isnan(mean), 1.0, mean)
+
+
+def signed_log(flux: np.ndarray) -> np.ndarray:
+    """Return sign(f) log(1 + abs(f))."""
+    return np.copysign(np.log1p(np.abs(flux)), flux)

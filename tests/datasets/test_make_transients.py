@@ -127,7 +127,7 @@ def test_rows_are_detections_in_both_bands(every_class):
     forced=st.booleans(),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_any_setting_gives_valid_light_curves(n, min_detections, bands, forced, seed):
     sample = make_transients(
         n_tde=n,

@@ -2,8 +2,6 @@
 
 import hashlib
 import random
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -67,7 +65,7 @@ def generators():
     return random.getstate(), (name, keys.tobytes(), *rest), torch.get_rng_state().numpy().tobytes()
 
 
-def test_a_fresh_process_gives_the_same_bits():
+def test_a_fresh_process_gives_the_same_bits(run_python, tmp_path):
     code = RECIPE + textwrap.dedent("""
         import hashlib
         print(hashlib.sha256(probability.tobytes()).hexdigest())
@@ -77,11 +75,7 @@ def test_a_fresh_process_gives_the_same_bits():
     expected = hashlib.sha256(here["probability"].tobytes()).hexdigest()
     # Threads and hashes of strings differ from those of this process.
     before = "import torch\ntorch.set_num_threads(2)\ntorch.manual_seed(3)\n"
-    done = subprocess.run(
-        [sys.executable, "-c", before + code], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [expected]
+    assert run_python(before + code, tmp_path).split() == [expected]
 
 
 @pytest.mark.parametrize("params", [{}, {"early_stopping": True, "validation_fraction": 0.3}])

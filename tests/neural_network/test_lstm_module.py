@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_tde.neural_network._lstm_module import LSTMNetwork, WeightedLoss
+from sklearn_tde.neural_network._loss import WeightedLoss
+from sklearn_tde.neural_network._lstm_module import LSTMNetwork
 from sklearn_tde.neural_network._sequences import Batches, Sequences
 
 

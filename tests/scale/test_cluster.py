@@ -77,10 +77,13 @@ class Diary(ClassifierMixin, BaseEstimator):
 
 
 @pytest.fixture(scope="module")
-def client():
+def client(processes):
     # The workers cannot import this file.
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with (
+        dask.config.set(
+            {"distributed.worker.multiprocessing-method": processes.get_start_method()}
+        ),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,

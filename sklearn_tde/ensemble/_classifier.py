@@ -1,0 +1,478 @@
+"""Several classifiers as one, calibrated and with a tuned threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Tags, _safe_indexing, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+from tqdm import tqdm
+
+from sklearn_tde._chunks import by_chunks
+from sklearn_tde._cross_fitting import make_splitter, seed_estimator
+from sklearn_tde._labels import (
+    check_class_sizes,
+    check_groups,
+    check_pos_label,
+    plain_labels,
+    refuse_missing_labels,
+)
+from sklearn_tde._photometry import shown
+from sklearn_tde.ensemble._decision import (
+    SCORINGS,
+    best_threshold,
+    calibrated,
+    combined,
+    fit_sigmoid,
+    log_odds,
+)
+from sklearn_tde.preprocessing._base import BaseLightCurveTransformer
+from sklearn_tde.preprocessing._features import LightCurveFeatures
+
+#: Transformers that learn nothing: what they make of an object is the same in every fold.
+_LEARN_NOTHING = (BaseLightCurveTransformer, LightCurveFeatures)
+
+
+class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
+    """Average classifiers, calibrate the average, and tune the threshold of one class.
+
+    All from one cross-validation within `fit`: each member is trained on every training part and
+    predicts the part left out. From these predictions, which no member was trained on, come the
+    calibration and the threshold. To predict, the models of all parts are averaged.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        Names and classifiers with `predict_proba`, such as pipelines of light curves. Copies are
+        trained; every `random_state` in them is set anew.
+    pos_label : int, float, bool, str or None, default=None
+        The class that is calibrated and has the threshold. None: "TDE" where that is a label,
+        or 1 where the labels are 0 and 1.
+    threshold_scoring : {"f1", "balanced_accuracy", "matthews_corrcoef", "accuracy"} or None, \
+default="f1"
+        What the threshold maximises, of `pos_label` against the rest. None: `predict` returns the
+        most probable class.
+    cv : int or splitter, default=5
+        The parts; an integer makes stratified ones, shuffled with `random_state`. Each object is
+        left out once.
+    refit : bool, default=False
+        Whether each member is trained once more, on all objects, and predicts alone. That takes
+        one more fit of each, and predicts faster; the average of networks trained on different
+        parts is usually better.
+    random_state : int, RandomState instance or None, default=None
+        Determines the parts and the seeds of the members.
+    n_jobs : int or None, default=None
+        Number of fits that run in parallel. None means 1 unless in a
+        :obj:`joblib.parallel_config` context, -1 all processors.
+    verbose : int, default=1
+        1: a progress bar over the fits if the standard error is a terminal. 0: none.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    pos_label_ : int, float, bool or str
+        The class that is calibrated and has the threshold.
+    threshold_ : float or None
+        An object whose probability of `pos_label_` is as large is called so. None: there is no
+        threshold.
+    slope_, intercept_ : float
+        Of the calibration: the log-odds of `pos_label_` against the rest are multiplied and
+        shifted by them.
+    out_of_fold_proba_ : ndarray of shape (n_objects, n_classes), dtype float64
+        Calibrated probabilities of the training objects by models that were not trained on them.
+    estimators_ : list of list of estimators
+        The models of every member that predict. Where its first step learns nothing, they begin
+        after it.
+    transformers_ : list of transformers or None
+        That first step of every member, or None.
+
+    See Also
+    --------
+    sklearn_tde.pipelines.make_tde_classifier : The recommended members.
+    sklearn.ensemble.VotingClassifier : The average alone.
+    sklearn.model_selection.TunedThresholdClassifierCV : The threshold alone.
+
+    Notes
+    -----
+    The average is the normalised geometric mean of the probabilities, those under 0.001 counted
+    as 0.001. Its log-odds of `pos_label` against the rest go through a logistic regression with
+    the targets of Platt [1]_: what class weights and the confidence of the members did to the
+    probabilities is undone, and they are about frequencies among objects like those of `fit`. With
+    more than two classes the other probabilities share what is left in their old proportions.
+
+    The threshold has the best score to be *expected* from the calibrated probabilities [2]_, which
+    hangs less on single objects than the best score reached. With more than two classes `predict`
+    returns the most probable of the others below it.
+
+    What lies above the members is fitted to predictions of single models and applied to averages
+    of them, which are a little less extreme. Training on all classes tells more about TDEs than
+    training on TDEs against the rest: give `y` with the names of the classes where they are known.
+
+    References
+    ----------
+    .. [1] Platt, J. (1999). Probabilistic outputs for support vector machines. Advances in Large
+           Margin Classifiers, 61-74.
+    .. [2] Lipton, Z. C., Elkan, C., and Naryanaswamy, B. (2014). Optimal thresholding of
+           classifiers to maximize F1 measure. ECML PKDD, 225-239.
+
+    Examples
+    --------
+    >>> from sklearn_tde import EnsembleTransientClassifier, make_feature_pipeline
+    >>> from sklearn_tde import make_lstm_pipeline, make_transients
+    >>> X, y = make_transients(n_tde=20, n_sn_ia=40, random_state=0)
+    >>> lstm = make_lstm_pipeline(max_epochs=5)
+    >>> members = [("features", make_feature_pipeline()), ("lstm", lstm)]
+    >>> model = EnsembleTransientClassifier(members, cv=3, random_state=0).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (60, 2)
+    """
+
+    # As for scikit-learn's splitters: groups that are routed at all are meant to be kept together.
+    __metadata_request__fit = {"groups": True}
+
+    _parameter_constraints = {
+        "estimators": [list],
+        "pos_label": [Real, str, "boolean", None],
+        "threshold_scoring": [StrOptions(set(SCORINGS)), None],
+        "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
+        "refit": ["boolean"],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "verbose": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        estimators: list[tuple[str, Any]],
+        *,
+        pos_label: int | float | bool | str | None = None,
+        threshold_scoring: str | None = "f1",
+        cv: Any = 5,
+        refit: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.estimators = estimators
+        self.pos_label = pos_label
+        self.threshold_scoring = threshold_scoring
+        self.cv = cv
+        self.refit = refit
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the members included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the members, by name, and their parameters.
+
+        Returns
+        -------
+        params : dict
+            The parameters.
+        """
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, members by their names or parameters of members.
+
+        Parameters
+        ----------
+        **params : dict
+            Such as ``lstm__classifier__lr=1e-3``.
+
+        Returns
+        -------
+        self : EnsembleTransientClassifier
+            The classifier.
+        """
+        return self._set_params("estimators", **params)
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Train the members, calibrate their average and tune the threshold.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the members take, of length n_objects
+            The objects.
+        y : array-like of shape (n_objects,)
+            Class labels, two classes or more.
+        groups : array-like of shape (n_objects,) or None, default=None
+            Relatives, such as copies of one object, which stay in one part.
+
+        Returns
+        -------
+        self : EnsembleTransientClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        TypeError
+            If a member is no classifier with `predict_proba`.
+        ValueError
+            If labels are missing, there is a single class, a class has fewer objects than there
+            are parts, `pos_label` is no class, names of members repeat, or an object is not left
+            out exactly once.
+        """
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
+        self._check_members()
+        y = self._checked_labels(X, y)
+        random_state = check_random_state(self.random_state)
+        groups = check_groups(groups, len(y))
+        splits = self._splits(y, groups, random_state.randint(2**31 - 1))
+        prepared, rest = self._prepare(X)
+        parts = [train for train, _ in splits] + [np.arange(len(y))] * bool(self.refit)
+        tasks = [
+            (seed_estimator(estimator, random_state.randint(2**31 - 1)), member, part)
+            for member, estimator in enumerate(rest)
+            for part in parts
+        ]
+        jobs = (
+            delayed(_fit)(estimator, _safe_indexing(prepared[member], part), y[part])
+            for estimator, member, part in tasks
+        )
+        fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
+        # None: tqdm itself finds out whether there is a terminal.
+        disable = None if self.verbose else True
+        fitted = list(tqdm(fits, total=len(tasks), desc="fits", disable=disable, leave=False))
+        models = [fitted[k : k + len(parts)] for k in range(0, len(fitted), len(parts))]
+        self._decide(y, splits, prepared, models)
+        self.estimators_ = [m[-1:] for m in models] if self.refit else models
+        return self
+
+    def _decide(
+        self,
+        y: np.ndarray,
+        splits: list[tuple[np.ndarray, np.ndarray]],
+        prepared: list[Any],
+        models: list[list[Any]],
+    ) -> None:
+        """Calibrate and tune by what each model says of the objects it was not trained on."""
+        probabilities = np.empty((len(models), len(y), len(self.classes_)))
+        for member, of_splits in enumerate(models):
+            for (_, test), model in zip(splits, of_splits, strict=False):
+                left_out = _safe_indexing(prepared[member], test)
+                probabilities[member, test] = model.predict_proba(left_out)
+        average = combined(probabilities)
+        positive = self._positive()
+        is_positive = y == self.pos_label_
+        self.slope_, self.intercept_ = fit_sigmoid(log_odds(average[:, positive]), is_positive)
+        self.out_of_fold_proba_ = calibrated(average, positive, self.slope_, self.intercept_)
+        self.threshold_ = None
+        if self.threshold_scoring is not None:
+            self.threshold_ = self.best_threshold(self.threshold_scoring)
+
+    def best_threshold(self, scoring: str) -> float:
+        """Return the threshold that `fit` would have chosen for another score.
+
+        Parameters
+        ----------
+        scoring : {"f1", "balanced_accuracy", "matthews_corrcoef", "accuracy"}
+            What it maximises.
+
+        Returns
+        -------
+        threshold : float
+            On the probability of `pos_label_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        ValueError
+            If `scoring` is none of these.
+        """
+        check_is_fitted(self, "out_of_fold_proba_")
+        if scoring not in SCORINGS:
+            raise ValueError(f"scoring={shown(scoring)}; expected one of {', '.join(SCORINGS)}.")
+        return best_threshold(self.out_of_fold_proba_[:, self._positive()], scoring)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the calibrated probability of every class.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the members take, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_objects, n_classes), dtype float64
+            In the order of `classes_`, each row adding up to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        """
+        check_is_fitted(self)
+        return by_chunks(self._probabilities, X)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the class of every object.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the members take, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        y : ndarray of shape (n_objects,)
+            `pos_label_` where its probability reaches `threshold_`, otherwise the most probable
+            of the other classes; without a threshold the most probable of all.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        """
+        return self.classes_[self._codes(self.predict_proba(X))]
+
+    def _codes(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return the position in `classes_` of the class that `predict` returns."""
+        if self.threshold_ is None:
+            return probabilities.argmax(axis=1)
+        positive = self._positive()
+        others = probabilities.copy()
+        others[:, positive] = -1.0
+        called = probabilities[:, positive] >= self.threshold_
+        return np.where(called, positive, others.argmax(axis=1))
+
+    def _probabilities(self, X: Any) -> np.ndarray:
+        prepared, probabilities = {}, []
+        for transformer, models in zip(self.transformers_, self.estimators_, strict=True):
+            if transformer is not None and id(transformer) not in prepared:
+                prepared[id(transformer)] = transformer.transform(X)
+            given = X if transformer is None else prepared[id(transformer)]
+            probabilities += [model.predict_proba(given) for model in models]
+        average = combined(np.stack(probabilities))
+        return calibrated(average, self._positive(), self.slope_, self.intercept_)
+
+    def _prepare(self, X: Any) -> tuple[list[Any], list[Any]]:
+        """Return what each member is trained on, and what is left of it to train.
+
+        A first step that learns nothing is done once for all parts, and for all members with the
+        same one.
+        """
+        self.transformers_, prepared, rest = [], [], []
+        for _, estimator in self.estimators:
+            if not isinstance(estimator, Pipeline) or not isinstance(estimator[0], _LEARN_NOTHING):
+                self.transformers_.append(None)
+                prepared.append(X)
+                rest.append(estimator)
+                continue
+            rest.append(estimator[1:])
+            alike = [_alike(estimator[0], other) for other in self.transformers_]
+            if any(alike):
+                self.transformers_.append(self.transformers_[alike.index(True)])
+                prepared.append(prepared[alike.index(True)])
+            else:
+                self.transformers_.append(clone(estimator[0]).fit(X))
+                prepared.append(self.transformers_[-1].transform(X))
+        return prepared, rest
+
+    def _splits(
+        self, y: np.ndarray, groups: np.ndarray | None, seed: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        if groups is None:
+            check_class_sizes(y, self.cv, "cv")
+        splitter = make_splitter(self.cv, y, groups is not None, seed)
+        rows = np.arange(len(y))
+        # Indexing positions also turns boolean masks into positions.
+        splits = [
+            (rows[train], rows[test])
+            for train, test in splitter.split(np.empty((len(y), 1)), y, groups)
+        ]
+        left_out = np.bincount(np.concatenate([test for _, test in splits]), minlength=len(y))
+        if (left_out != 1).any():
+            position = int(np.flatnonzero(left_out != 1)[0])
+            raise ValueError(
+                f"cv leaves the object at position {position} out {left_out[position]} times; "
+                "expected each object to be left out once."
+            )
+        for train, _ in splits:
+            missing = np.setdiff1d(self.classes_, y[train])
+            if len(missing):
+                raise ValueError(
+                    f"cv leaves no object of the class {missing.tolist()[0]!r} in a training "
+                    "part; expected all classes in each."
+                )
+        return splits
+
+    def _checked_labels(self, X: Any, y: Any) -> np.ndarray:
+        refuse_missing_labels(y)
+        y = column_or_1d(plain_labels(y), warn=True)
+        check_classification_targets(y)
+        if len(y) != len(X):
+            raise ValueError(f"y has {len(y)} labels for {len(X)} objects; expected one for each.")
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class, {self.classes_.tolist()[0]!r}; expected at least two classes."
+            )
+        self.pos_label_ = check_pos_label(self.pos_label, self.classes_)
+        return y
+
+    def _check_members(self) -> None:
+        if not self.estimators:
+            raise ValueError("estimators is empty; expected at least one (name, classifier).")
+        for entry in self.estimators:
+            if not (isinstance(entry, Sequence) and len(entry) == 2 and isinstance(entry[0], str)):
+                raise TypeError(f"estimators holds {shown(entry)}; expected (name, classifier).")
+            name, estimator = entry
+            if isinstance(estimator, type) or not hasattr(estimator, "predict_proba"):
+                raise TypeError(
+                    f"estimators: {name!r} is {shown(estimator)}; expected a classifier with "
+                    "predict_proba."
+                )
+            if "__" in name or name in self.get_params(deep=False):
+                raise ValueError(
+                    f"estimators: the name {name!r} has '__' in it or is that of a parameter; "
+                    "expected another one."
+                )
+        names = [name for name, _ in self.estimators]
+        if len(set(names)) < len(names):
+            raise ValueError(f"estimators: names repeat in {names}; expected different ones.")
+
+    def _positive(self) -> int:
+        """Return the column of `pos_label_`."""
+        return int(np.flatnonzero(self.classes_ == self.pos_label_)[0])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether `fit` has come to its end."""
+        return hasattr(self, "estimators_")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags: whatever the members take."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+
+def _fit(estimator: Any, X: Any, y: np.ndarray) -> Any:
+    return estimator.fit(X, y)
+
+
+def _alike(transformer: Any, other: Any) -> bool:
+    """Whether two transformers that learn nothing do the same."""
+    return type(transformer) is type(other) and str(transformer.get_params()) == str(
+        other.get_params()
+    )

@@ -54,6 +54,8 @@ class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
     estimators : list of (str, estimator)
         Names and classifiers with `predict_proba`, such as pipelines of light curves. Copies are
         trained; every `random_state` in them is set anew.
+    weights : array-like of shape (n_estimators,) or None, default=None
+        Weights of the members in the average, above 0. None: all weigh the same.
     pos_label : int, float, bool, str or None, default=None
         The class that is calibrated and has the threshold. None: "TDE" where that is a label,
         or 1 where the labels are 0 and 1.
@@ -90,6 +92,8 @@ default="f1"
         shifted by them.
     out_of_fold_proba_ : ndarray of shape (n_objects, n_classes), dtype float64
         Calibrated probabilities of the training objects by models that were not trained on them.
+    weights_ : ndarray of shape (n_estimators,), dtype float64
+        The weights of the members.
     estimators_ : list of list of estimators
         The models of every member that predict. Where its first step learns nothing, they begin
         after it.
@@ -142,6 +146,7 @@ default="f1"
 
     _parameter_constraints = {
         "estimators": [list],
+        "weights": ["array-like", None],
         "pos_label": [Real, str, "boolean", None],
         "threshold_scoring": [StrOptions(set(SCORINGS)), None],
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
@@ -155,6 +160,7 @@ default="f1"
         self,
         estimators: list[tuple[str, Any]],
         *,
+        weights: Sequence[float] | None = None,
         pos_label: int | float | bool | str | None = None,
         threshold_scoring: str | None = "f1",
         cv: Any = 5,
@@ -164,6 +170,7 @@ default="f1"
         verbose: int = 1,
     ) -> None:
         self.estimators = estimators
+        self.weights = weights
         self.pos_label = pos_label
         self.threshold_scoring = threshold_scoring
         self.cv = cv
@@ -269,7 +276,7 @@ default="f1"
             for (_, test), model in zip(splits, of_splits, strict=False):
                 left_out = _safe_indexing(prepared[member], test)
                 probabilities[member, test] = model.predict_proba(left_out)
-        average = combined(probabilities)
+        average = combined(probabilities, self.weights_)
         positive = self._positive()
         is_positive = y == self.pos_label_
         self.slope_, self.intercept_ = fit_sigmoid(log_odds(average[:, positive]), is_positive)
@@ -357,12 +364,13 @@ default="f1"
 
     def _probabilities(self, X: Any) -> np.ndarray:
         prepared, probabilities = {}, []
+        weights = np.repeat(self.weights_, [len(models) for models in self.estimators_])
         for transformer, models in zip(self.transformers_, self.estimators_, strict=True):
             if transformer is not None and id(transformer) not in prepared:
                 prepared[id(transformer)] = transformer.transform(X)
             given = X if transformer is None else prepared[id(transformer)]
             probabilities += [model.predict_proba(given) for model in models]
-        average = combined(np.stack(probabilities))
+        average = combined(np.stack(probabilities), weights)
         return calibrated(average, self._positive(), self.slope_, self.intercept_)
 
     def _prepare(self, X: Any) -> tuple[list[Any], list[Any]]:
@@ -447,9 +455,23 @@ default="f1"
                     f"estimators: the name {name!r} has '__' in it or is that of a parameter; "
                     "expected another one."
                 )
+        self.weights_ = self._checked_weights()
         names = [name for name, _ in self.estimators]
         if len(set(names)) < len(names):
             raise ValueError(f"estimators: names repeat in {names}; expected different ones.")
+
+    def _checked_weights(self) -> np.ndarray:
+        if self.weights is None:
+            return np.ones(len(self.estimators))
+        weights = np.asarray(self.weights, dtype=np.float64)
+        if weights.shape != (len(self.estimators),) or not (
+            np.isfinite(weights).all() and (weights > 0).all()
+        ):
+            raise ValueError(
+                f"weights={shown(self.weights)}; expected {len(self.estimators)} finite numbers "
+                "above 0, one for each member."
+            )
+        return weights
 
     def _positive(self) -> int:
         """Return the column of `pos_label_`."""

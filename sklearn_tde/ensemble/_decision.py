@@ -12,20 +12,23 @@ FLOOR = 1e-3
 SCORINGS = ("accuracy", "balanced_accuracy", "f1", "matthews_corrcoef")
 
 
-def combined(probabilities: np.ndarray) -> np.ndarray:
-    """Return the normalised geometric mean of the probabilities of several members.
+def combined(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the normalised geometric mean of the probabilities of several models.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (n_members, n_objects, n_classes)
-        Each member's probabilities.
+    probabilities : ndarray of shape (n_models, n_objects, n_classes)
+        Each model's probabilities.
+    weights : ndarray of shape (n_models,)
+        Weights of the models; only their ratios matter.
 
     Returns
     -------
     probabilities : ndarray of shape (n_objects, n_classes)
         The mean, each row adding up to 1.
     """
-    logs = np.log(np.maximum(probabilities, FLOOR)).mean(axis=0)
+    logs = np.log(np.maximum(probabilities, FLOOR))
+    logs = np.average(logs, axis=0, weights=weights)
     return np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
 
 

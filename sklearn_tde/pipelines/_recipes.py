@@ -250,7 +250,7 @@ default="f1"
     -------
     classifier : EnsembleTransientClassifier
         Not fitted, with the members ``features`` (:func:`make_feature_pipeline`) and ``lstm``
-        (:func:`make_lstm_pipeline`).
+        (:func:`make_lstm_pipeline`), the first with twice the weight of the second.
 
     See Also
     --------
@@ -279,6 +279,7 @@ default="f1"
     ]
     return EnsembleTransientClassifier(
         members,
+        weights=(2.0, 1.0),
         pos_label=pos_label,
         threshold_scoring=threshold_scoring,
         cv=cv,

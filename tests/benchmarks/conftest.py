@@ -1,3 +1,3 @@
-"""The modules of the speed benchmark import each other as scripts do, which pytest's way cannot."""
+"""The modules of the benchmarks import each other as scripts do, which pytest's way cannot."""
 
-collect_ignore = ["speed.py", "_speed"]
+collect_ignore = ["speed.py", "_speed", "proof.py", "_proof"]

@@ -1,0 +1,1 @@
+"""Parts of the proof of accuracy, tests/benchmarks/proof.py."""

@@ -1,0 +1,222 @@
+"""The proof of accuracy: all models on the same folds of real light curves, with controls.
+
+Run from the root of the repository, with the benchmark's tables in the folder that
+SKLEARN_TDE_DATA names (or ../shared/data)::
+
+    python tests/benchmarks/proof.py run                    # everything that is not there yet
+    python tests/benchmarks/proof.py run ia lstm --jobs 2   # one model on one task
+    python tests/benchmarks/proof.py learning-curve
+    python tests/benchmarks/proof.py simulated
+    python tests/benchmarks/proof.py tables                 # tables and pictures of what is there
+
+Each fold's threshold, calibration and training see its training set and nothing else. Every repeat
+of every model is written to ``--output`` (default: results/proof) when it is done: a run that is
+started again goes on where it stopped. Tasks: ``ia`` (TDE against SN Ia), ``all`` (TDE against
+everything; all but the forest learn all seven classes) and ``mallorn`` (six bands, simulated).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _proof.models import make_model
+from _proof.tables import print_tables
+from _proof.tasks import REPOSITORY, before_and_after, load_task, thinned
+from sklearn.base import clone
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import StratifiedKFold
+
+from sklearn_tde import cross_validation_report, make_tde_classifier, make_transients
+
+#: Task, model and number of repeats.
+RUNS = [
+    ("ia", "recommended", 3),
+    ("all", "recommended", 3),
+    ("ia", "forest", 3),
+    ("all", "forest", 3),
+    ("ia", "features", 3),
+    ("all", "features", 3),
+    ("ia", "lstm, five folds averaged", 3),
+    ("ia", "lstm", 3),
+    ("mallorn", "recommended", 1),
+    ("all", "lstm", 3),
+    ("ia", "recommended, labels permuted", 1),
+    ("ia", "recommended, others thinned", 1),
+    ("ia", "forest, others thinned", 1),
+    ("ia", "recommended, trained before", 1),
+    ("ia", "forest, trained before", 1),
+    ("ia", "counts and duration only", 1),
+    ("ia", "errors only", 1),
+    ("ia", "features and date", 1),
+    ("all", "counts and duration only", 1),
+    ("all", "errors only", 1),
+    ("all", "features and date", 1),
+    ("ia", "features without templates", 1),
+    ("all", "features without templates", 1),
+    ("all", "recommended, two classes", 1),
+    ("ia", "boosting", 1),
+    ("all", "boosting", 1),
+    ("ia", "transformer", 1),
+    ("all", "transformer", 1),
+]
+
+
+def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFrame:
+    """Cross-validate one model once; return its predictions at both thresholds."""
+    X, y = load_task(task)
+    model_name, _, control = name.partition(", ")
+    if name == "lstm, five folds averaged":
+        model_name, control = name, ""
+    labels, cv = y, 5
+    if task == "all" and (model_name == "forest" or control == "two classes"):
+        labels = np.where(y == "TDE", "TDE", "other")
+    if control == "labels permuted":
+        labels = np.random.default_rng(repeat).permutation(labels)
+    elif control == "others thinned":
+        X = thinned(X, y, share=0.3, seed=repeat)
+    elif control == "trained before":
+        cv = before_and_after(X, y)
+    else:
+        # By the two classes in question, so that all models have the same folds.
+        splitter = StratifiedKFold(5, shuffle=True, random_state=repeat)
+        cv = list(splitter.split(y, np.where(y == "TDE", "TDE", "other")))
+    report = cross_validation_report(
+        make_model(model_name, task),
+        X,
+        labels,
+        pos_label="TDE",
+        cv=cv,
+        random_state=repeat,
+        return_estimators=True,
+        n_jobs=jobs,
+    )
+    predictions = report.predictions_.drop(columns="threshold").assign(repeat=repeat)
+    other = pd.Series(
+        [model.best_threshold("balanced_accuracy") for model in report.estimators_],
+        index=report.folds_["fold"].to_numpy(),
+    )
+    threshold = other.loc[predictions["fold"]].to_numpy()
+    predictions["balanced"] = np.where(predictions["probability"] >= threshold, "TDE", "other")
+    fits = report.folds_.set_index("fold")["fit_time"]
+    predictions["fit_time"] = fits.loc[predictions["fold"]].to_numpy()
+    return predictions
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run what is asked for and not there yet."""
+    for task, name, n_repeats in RUNS:
+        if (args.task and task != args.task) or (args.model and name not in args.model):
+            continue
+        for repeat in range(n_repeats):
+            path = (
+                args.output / f"{task}-{name.replace(', ', '-').replace(' ', '_')}-{repeat}.parquet"
+            )
+            if path.exists():
+                continue
+            start = time.perf_counter()
+            predictions = run_repeat(task, name, repeat, args.jobs)
+            predictions.assign(task=task, model=name).to_parquet(path)
+            score = average_precision_score(predictions["y"] == "TDE", predictions["probability"])
+            seconds = time.perf_counter() - start
+            print(f"{task}, {name}, repeat {repeat}: {score:.3f} in {seconds:.0f} s", flush=True)
+
+
+def run_learning_curve(args: argparse.Namespace) -> None:
+    """Score models trained on some of the TDEs of each training fold."""
+    path = args.output / "learning-curve.csv"
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    done = {(row["task"], row["model"], row["n_tde"], row["repeat"]) for row in rows}
+    for task in ("ia", "all"):
+        X, y = load_task(task)
+        for name in ("forest", "features", "lstm"):
+            labels = np.where(y == "TDE", "TDE", "other") if name == "forest" else y
+            model = make_model(name, task).estimators[0][1]
+            for n_tde in (5, 10, 20, 30, 41):
+                for repeat in range(3):
+                    if (task, name, n_tde, repeat) in done:
+                        continue
+                    score = _score_with_few(model, X, labels, n_tde, repeat)
+                    row = {"task": task, "model": name, "n_tde": n_tde, "repeat": repeat}
+                    rows.append(row | {"average_precision": score})
+                    pd.DataFrame(rows).to_csv(path, index=False)
+    table = pd.DataFrame(rows).groupby(["task", "model", "n_tde"])["average_precision"]
+    print(table.agg(["mean", "std"]).round(3).to_string())
+
+
+def _score_with_few(model, X, labels, n_tde, repeat):
+    rng = np.random.default_rng(repeat)
+    is_tde = labels == "TDE"
+    probability = np.zeros(len(labels))
+    splitter = StratifiedKFold(5, shuffle=True, random_state=repeat)
+    for train, test in splitter.split(labels, is_tde):
+        tdes = rng.permutation(train[is_tde[train]])[:n_tde]
+        rows = np.sort(np.concatenate([tdes, train[~is_tde[train]]]))
+        fitted = clone(model)
+        fitted.set_params(**{p: repeat for p in fitted.get_params() if p.endswith("random_state")})
+        fitted.fit(X.iloc[rows], labels[rows])
+        found = fitted.predict_proba(X.iloc[test])
+        probability[test] = found[:, fitted.classes_.tolist().index("TDE")]
+    return average_precision_score(is_tde, probability)
+
+
+def run_simulated(args: argparse.Namespace) -> None:
+    """Train the recommended model on simulations and test it on the real light curves."""
+    X, y = load_task("ia")
+    for seed in range(args.seeds):
+        path = args.output / f"ia-simulated-{seed}.parquet"
+        if path.exists():
+            continue
+        simulated, labels = make_transients(n_tde=1000, n_sn_ia=3000, random_state=seed)
+        start = time.perf_counter()
+        model = make_tde_classifier(random_state=seed).fit(simulated, labels)
+        table = pd.DataFrame(
+            {
+                "repeat": seed,
+                "position": np.arange(len(y)),
+                "object_id": X.index,
+                "fold": 0,
+                "y": y,
+                "probability": model.predict_proba(X)[:, list(model.classes_).index("TDE")],
+                "prediction": model.predict(X),
+                "fit_time": time.perf_counter() - start,
+                "task": "ia",
+                "model": "recommended, trained on simulations",
+            }
+        )
+        called = table["probability"] >= model.best_threshold("balanced_accuracy")
+        table.assign(balanced=np.where(called, "TDE", "other")).to_parquet(path)
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["run", "learning-curve", "simulated", "tables"])
+    parser.add_argument("task", nargs="?", choices=["ia", "all", "mallorn"])
+    parser.add_argument("model", nargs="*", help="names of models, as in the tables")
+    parser.add_argument("--jobs", type=int, default=None, help="folds at a time")
+    parser.add_argument("--seeds", type=int, default=3, help="of the simulations")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "results" / "proof")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        default=REPOSITORY / "results" / "accuracy" / "reference-0.joblib",
+        help="what `accuracy.py reference --seeds 1 --epochs 200` has written",
+    )
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    if args.what == "run":
+        run(args)
+    elif args.what == "learning-curve":
+        run_learning_curve(args)
+    elif args.what == "simulated":
+        run_simulated(args)
+    else:
+        print_tables(args.output, args.reference)
+
+
+if __name__ == "__main__":
+    main()

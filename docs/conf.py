@@ -62,6 +62,7 @@ html_sidebars = {
         "scikit_learn",
         "labels",
         "imbalance",
+        "accuracy",
         "sharing",
         "scale",
         "reference_study",

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
@@ -23,11 +24,13 @@ from sklearn.utils.validation import (
 
 from sklearn_tde import __version__
 from sklearn_tde._labels import check_groups, plain_labels, refuse_missing_labels
+from sklearn_tde._photometry import shown
 from sklearn_tde.neural_network._held_out import split_held_out
 from sklearn_tde.neural_network._per_object import check_weights
 from sklearn_tde.neural_network._prediction import predicted_logits
 from sklearn_tde.neural_network._sequences import Sequences, check_sequences
 from sklearn_tde.neural_network._training import (
+    begin_with,
     check_saved_weights,
     class_weights,
     get_weights,
@@ -70,6 +73,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
+        "pretrained": [FrozenEstimator, None],
         "device": [str],
         "mixed_precision": ["boolean"],
         "callbacks": [list, tuple, None],
@@ -161,6 +165,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         rows, valid = np.arange(len(X)), None
         # What prediction and a saved model need, whatever `set_params` does later.
         self._fitted_params = {name: getattr(self, name) for name in self._kept_params}
+        self._check_pretrained()
         if self.early_stopping:
             split_seed = random_state.randint(2**31 - 1)
             rows, held_out = split_held_out(ranks, groups, self.validation_fraction, split_seed)
@@ -184,6 +189,8 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
             if going_on:
                 set_weights(net, get_weights(self.net_))
                 reorder_outputs(net, order)
+            elif self.pretrained is not None:
+                begin_with(net, self.pretrained.estimator, self.classes_, order)
             elif self.standardize:
                 net.module_.standardize(*standardization(training, self._n_masks()))
             train(net, training)
@@ -207,6 +214,25 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
                 raise ValueError(
                     f"warm_start=True: {name} is {getattr(self, name)!r}, the last fit had "
                     f"{value!r}; expected the same."
+                )
+
+    def _check_pretrained(self) -> None:
+        """Refuse to begin with a network that does not fit."""
+        if self.pretrained is None:
+            return
+        earlier = self.pretrained.estimator
+        if type(earlier) is not type(self):
+            raise TypeError(
+                f"pretrained holds {shown(earlier)}; expected a {type(self).__name__} in a "
+                "FrozenEstimator, such as the last step of a pipeline."
+            )
+        check_is_fitted(earlier)
+        fitted = {**earlier._fitted_params, "n_features_in_": earlier.n_features_in_}
+        for name, value in {**self._fitted_params, "n_features_in_": self.n_features_in_}.items():
+            if fitted[name] != value:
+                raise ValueError(
+                    f"pretrained: its {name} is {fitted[name]!r}, here it is {value!r}; expected "
+                    "the same."
                 )
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_tde.neural_network._base import BaseSequenceClassifier
@@ -77,6 +78,11 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         Epochs without improvement before `early_stopping` stops.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last one, on the same classes and features.
+    pretrained : FrozenEstimator or None, default=None
+        A fitted LSTMTransientClassifier in a :class:`sklearn.frozen.FrozenEstimator` (which
+        keeps it fitted when this one is cloned), whose weights the training begins with in place of
+        random ones: such as one trained on simulations. It has the same features and the same
+        size, and is left as it is; where its classes are others, the last layer begins anew.
     device : str, default="auto"
         Where to compute, such as "cpu" or "cuda". "auto": "cuda" where there is one.
     mixed_precision : bool, default=False
@@ -187,6 +193,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
+        pretrained: FrozenEstimator | None = None,
         device: str = "auto",
         mixed_precision: bool = False,
         callbacks: Sequence[Any] | None = None,
@@ -214,6 +221,7 @@ class LSTMTransientClassifier(BaseSequenceClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.pretrained = pretrained
         self.device = device
         self.mixed_precision = mixed_precision
         self.callbacks = callbacks

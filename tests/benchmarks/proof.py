@@ -41,6 +41,7 @@ RUNS = [
     ("ia", "features", 3),
     ("all", "features", 3),
     ("ia", "lstm, five folds averaged", 3),
+    ("ia", "lstm, pretrained", 3),
     ("ia", "lstm", 3),
     ("mallorn", "recommended", 1),
     ("all", "lstm", 3),
@@ -69,7 +70,7 @@ def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFr
     """Cross-validate one model once; return its predictions at both thresholds."""
     X, y = load_task(task)
     model_name, _, control = name.partition(", ")
-    if name == "lstm, five folds averaged":
+    if model_name == "lstm":
         model_name, control = name, ""
     labels, cv = y, 5
     if task == "all" and (model_name == "forest" or control == "two classes"):

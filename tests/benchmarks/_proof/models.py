@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -14,11 +15,14 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_tde import (
     EnsembleTransientClassifier,
     LightCurveFeatures,
+    LightCurveGridder,
+    LSTMTransientClassifier,
     flatten_light_curves,
     make_feature_pipeline,
     make_lstm_pipeline,
     make_tde_classifier,
     make_transformer_pipeline,
+    make_transients,
 )
 
 _PER_BAND = [
@@ -88,6 +92,14 @@ def boosting() -> Any:
     return make_feature_pipeline(classifier=classifier)
 
 
+def pretrained_lstm() -> Any:
+    """Return the LSTM pipeline whose network has learned from 4,000 simulated light curves."""
+    X, y = make_transients(n_tde=1000, n_sn_ia=3000, random_state=0)
+    earlier = LSTMTransientClassifier(max_epochs=15, random_state=0)
+    earlier.fit(LightCurveGridder().fit_transform(X), y)
+    return make_lstm_pipeline(pretrained=FrozenEstimator(earlier), lr=2e-3, max_epochs=15)
+
+
 def counts_only() -> Any:
     """Return a forest that sees counts and duration and nothing else."""
     names = ["n_points_g", "n_points_r", "n_detections_g", "n_detections_r", "detected_days"]
@@ -149,6 +161,7 @@ def make_model(name: str, task: str, n_jobs: int | None = None) -> EnsembleTrans
         "features": make_feature_pipeline,
         "lstm": make_lstm_pipeline,
         "lstm, five folds averaged": make_lstm_pipeline,
+        "lstm, pretrained": pretrained_lstm,
         "transformer": make_transformer_pipeline,
         "counts and duration only": counts_only,
         "errors only": errors_only,

@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from sklearn_tde import _cli_plots
@@ -29,12 +30,23 @@ from sklearn_tde.inspection._plotting import import_pyplot
 from sklearn_tde.light_curves import flatten_light_curves, unpack_light_curves
 from sklearn_tde.neural_network import LSTMTransientClassifier
 from sklearn_tde.persistence import save_model
-from sklearn_tde.pipelines import make_lstm_pipeline
-from sklearn_tde.preprocessing import LightCurveGridder
+from sklearn_tde.pipelines import (
+    make_feature_pipeline,
+    make_lstm_pipeline,
+    make_tde_classifier,
+    make_transformer_pipeline,
+)
+from sklearn_tde.preprocessing import LightCurveFeatures, LightCurveGridder, LightCurveSequencer
 
 __all__ = ["cross_validate", "fit", "predict", "simulate"]
 
 _REST = "other"
+_NAMES = {
+    "lstm": "LSTM pipeline",
+    "features": "feature pipeline",
+    "transformer": "transformer pipeline",
+    "recommended": "recommended classifier",
+}
 
 
 def simulate(arguments: Namespace) -> str:
@@ -74,18 +86,19 @@ def cross_validate(arguments: Namespace) -> str:
     else:
         X, y = _read_labelled(arguments)
     threshold = _binary_threshold(y, arguments)
+    model = _make_model(arguments, threshold)
     report = cross_validation_report(
-        _make_model(arguments),
+        model,
         X,
         y,
         pos_label=arguments.positive_class,
         cv=arguments.folds,
         n_repeats=arguments.repeats,
-        threshold=threshold,
+        threshold=None if _tunes_itself(arguments, threshold) else threshold,
         threshold_cv=arguments.threshold_folds,
         random_state=arguments.random_state,
         return_estimators=draws,
-        name="reference recipe" if arguments.reference else "LSTM pipeline",
+        name="reference recipe" if arguments.reference else _NAMES[arguments.kind],
         n_jobs=_n_jobs(arguments, arguments.folds * arguments.repeats),
     )
     text = f"{report}\n"
@@ -107,8 +120,14 @@ def fit(arguments: Namespace) -> str:
     X, y = _read_labelled(arguments)
     threshold = _binary_threshold(y, arguments)
     check_writable(arguments.output)
+    model = _make_model(arguments, threshold, verbose=1)
+    if _tunes_itself(arguments, threshold):
+        threshold = None
+    if arguments.kind == "recommended":
+        n_fits = len(model.estimators) * arguments.threshold_folds
+        model.set_params(n_jobs=_n_jobs(arguments, n_fits))
     model = apply_threshold(
-        _make_model(arguments, verbose=1),
+        model,
         threshold,
         scoring="balanced_accuracy",
         cv=arguments.threshold_folds,
@@ -126,6 +145,8 @@ def fit(arguments: Namespace) -> str:
         joblib.dump(model, arguments.output)
         digest = ""
     used = used_threshold(model, threshold)
+    if getattr(model, "threshold_", None) is not None:
+        used = model.threshold_
     ending = "" if np.isnan(used) else f", threshold {used:.3f} on P({arguments.positive_class})"
     return f"{arguments.output}: trained on {_describe_classes(y)}{ending}{digest}\n"
 
@@ -166,13 +187,15 @@ def _choose_classes(X: Any, y: np.ndarray, arguments: Namespace) -> tuple[Any, n
         X, y = X[kept], y[kept]
     if len(set(y)) < 2:
         raise ValueError(f"all {len(y)} objects are {positive!r}; expected at least two classes.")
-    if getattr(arguments, "multiclass", False) or len(set(y)) == 2:
+    if arguments.multiclass or len(set(y)) == 2:
         return X, y
     return X, np.where(y == positive, positive, _REST)
 
 
 def _binary_threshold(y: np.ndarray, arguments: Namespace) -> str | float | None:
     asked = arguments.threshold
+    if len(set(y)) > 2 and _tunes_itself(arguments, asked or "tune"):
+        return "tune"
     if len(set(y)) > 2:
         if asked not in (None, "none"):
             raise ValueError("--threshold needs two classes; leave it or --multiclass out.")
@@ -182,11 +205,35 @@ def _binary_threshold(y: np.ndarray, arguments: Namespace) -> str | float | None
     return None if asked == "none" else asked
 
 
-def _make_model(arguments: Namespace, verbose: int = 0) -> Pipeline:
-    params: dict[str, Any] = {"random_state": arguments.random_state, "verbose": verbose}
-    if arguments.epochs is not None:
-        params["max_epochs"] = arguments.epochs
-    bands = tuple(arguments.bands)
+def _tunes_itself(arguments: Namespace, threshold: str | float | None) -> bool:
+    """Whether the threshold is tuned in the training itself, for any number of classes."""
+    return arguments.kind == "recommended" and threshold == "tune"
+
+
+def _make_model(
+    arguments: Namespace, threshold: str | float | None, verbose: int = 0
+) -> ClassifierMixin | Pipeline:
+    kind, bands, seed = arguments.kind, tuple(arguments.bands), arguments.random_state
+    if arguments.reference and kind != "lstm":
+        raise ValueError(f"--reference is an LSTM; leave it or --model {kind} out.")
+    if kind == "features":
+        if arguments.epochs is not None:
+            raise ValueError("--epochs: trees have none; leave it or --model features out.")
+        return make_feature_pipeline(features=LightCurveFeatures(bands=bands), random_state=seed)
+    epochs = {} if arguments.epochs is None else {"max_epochs": arguments.epochs}
+    if kind == "recommended":
+        model = make_tde_classifier(
+            bands=bands,
+            pos_label=arguments.positive_class,
+            threshold_scoring="balanced_accuracy" if threshold == "tune" else None,
+            cv=arguments.threshold_folds,
+            random_state=seed,
+            verbose=verbose,
+        )
+        return model.set_params(**{f"lstm__classifier__{k}": v for k, v in epochs.items()})
+    params: dict[str, Any] = {"random_state": seed, "verbose": verbose, **epochs}
+    if kind == "transformer":
+        return make_transformer_pipeline(sequencer=LightCurveSequencer(bands=bands), **params)
     if not arguments.reference:
         return make_lstm_pipeline(gridder=LightCurveGridder(bands=bands), **params)
     gridder = LightCurveGridder.reference().set_params(bands=bands)

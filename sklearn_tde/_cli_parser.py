@@ -36,11 +36,11 @@ examples:
 _CROSS_VALIDATE = """\
 Without OBSERVATIONS the embedded simulated sample is used, 66 TDEs and 555 SNe Ia. The class
 --positive-class is told from all others together; --classes leaves out objects of other classes,
-and --multiclass keeps the classes apart (then there is no threshold). The threshold is tuned for
-balanced accuracy within each training fold.
+and --multiclass keeps the classes apart (then there is no threshold, but that of --model
+recommended). The threshold is tuned for balanced accuracy within each training fold.
 
 --output writes report.txt, scores.csv, folds.csv, predictions.csv (out of fold) and the figures
-confusion_matrix, precision_recall, calibration, training_history and light_curve.
+confusion_matrix, precision_recall, calibration, light_curve and, of networks, training_history.
 
 examples:
   sklearn-tde cross-validate --output results
@@ -58,6 +58,8 @@ can execute any code when it is loaded: load only joblib files that you trust li
 examples:
   sklearn-tde fit observations.csv --objects objects.csv --output model.joblib
   sklearn-tde fit observations.csv --objects objects.csv --output model.tde
+  sklearn-tde fit observations.csv --objects objects.csv --output model.joblib \\
+      --model recommended --multiclass
   sklearn-tde fit alerts.csv --object-id oid --time mjd --band fid --band-name 1=g \\
       --band-name 2=r --mag magpsf --mag-err sigmapsf --sign isdiffpos --label class \\
       --output model.joblib
@@ -105,10 +107,10 @@ def make_parser() -> argparse.ArgumentParser:
         (
             "cross-validate",
             _add_cross_validate,
-            "Cross-validate the LSTM pipeline and report its scores with 95 % intervals.",
+            "Cross-validate a model and report its scores with 95 % intervals.",
             _CROSS_VALIDATE,
         ),
-        ("fit", _add_fit, "Train the LSTM pipeline on labelled light curves.", _FIT),
+        ("fit", _add_fit, "Train a model on labelled light curves.", _FIT),
         ("predict", _add_predict, "Rank objects by probability with a saved model.", _PREDICT),
     ):
         command = commands.add_parser(name, description=description, epilog=epilog, **look)
@@ -154,9 +156,6 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 def _add_cross_validate(parser: argparse.ArgumentParser) -> None:
     _add_input(parser, nargs="?", labelled=True)
     _add_classes(parser)
-    parser.add_argument(
-        "--multiclass", action="store_true", help="keep the classes apart instead of two"
-    )
     _add_model(parser)
     validation = parser.add_argument_group("validation")
     validation.add_argument(
@@ -314,15 +313,27 @@ def _add_classes(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help='classes to keep, such as "TDE,SN Ia" (default: all)',
     )
+    parser.add_argument(
+        "--multiclass", action="store_true", help="keep the classes apart instead of two"
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--reference", action="store_true", help="the reference study's recipe, 500 epochs"
+        "--model",
+        # The command predict calls the file of a model so.
+        dest="kind",
+        choices=("lstm", "features", "transformer", "recommended"),
+        default="lstm",
+        help="networks (lstm, transformer), trees on hand-made features, or trees and networks "
+        "together, calibrated: better, and slower (default: %(default)s)",
     )
     model.add_argument(
-        "--epochs", type=_integer(1), metavar="N", help="epochs of training (default: 30)"
+        "--reference", action="store_true", help="the reference study's LSTM, 500 epochs"
+    )
+    model.add_argument(
+        "--epochs", type=_integer(1), metavar="N", help="epochs of training a network (default: 30)"
     )
     _add_bands(model)
     model.add_argument(
@@ -356,7 +367,8 @@ def _add_threshold(parser: Any, folds: int) -> None:
         type=_integer(2),
         default=folds,
         metavar="N",
-        help="folds of the training set that tune it (default: %(default)s)",
+        help="folds of the training set that tune it, and that --model recommended is trained on "
+        "(default: %(default)s)",
     )
 
 

@@ -17,6 +17,7 @@ from sklearn.metrics import (
 
 from sklearn_tde.evaluation import CrossValidationReport
 from sklearn_tde.inspection import LightCurveDisplay, TrainingHistoryDisplay
+from sklearn_tde.preprocessing import LightCurveGridder
 
 _POSITIVE, _NEGATIVE = "#D55E00", "#0072B2"
 
@@ -43,6 +44,8 @@ def draw_report(report: CrossValidationReport, X: Any, folder: Path, suffix: str
     from matplotlib.figure import Figure
 
     written = []
+    params = report.estimators_[0].get_params(deep=True)
+    trains_network = any(name.endswith("max_epochs") for name in params)
     for name, size, draw in (
         ("confusion_matrix", (4.4, 3.8), _draw_confusion),
         ("precision_recall", (4.8, 4.2), _draw_precision_recall),
@@ -50,6 +53,8 @@ def draw_report(report: CrossValidationReport, X: Any, folder: Path, suffix: str
         ("training_history", (9.0, 3.6), _draw_history),
         ("light_curve", (7.0, 5.7), _draw_light_curve),
     ):
+        if name == "training_history" and not trains_network:
+            continue
         # Without pyplot: nothing needs a screen, and nothing stays open.
         figure = Figure(figsize=size, layout="constrained")
         draw(figure, report, X)
@@ -129,12 +134,12 @@ def _draw_light_curve(figure: Any, report: CrossValidationReport, X: Any) -> Non
     table = report.predictions_
     table = table[(table["repeat"] == table["repeat"].min()) & (table["y"] == report.pos_label)]
     best = table.loc[table["probability"].idxmax()]
-    model = report.estimators_[0]
-    pipeline = getattr(model, "estimator_", model)
+    steps = report.estimators_[0].get_params(deep=True).values()
+    gridders = [step for step in steps if isinstance(step, LightCurveGridder)]
     LightCurveDisplay.from_light_curves(
         X,
         position=int(best["position"]),
-        gridder=pipeline["gridder"],
+        gridder=gridders[0] if gridders else None,
         label=str(best["y"]),
         probability=best["probability"],
         pos_label=str(report.pos_label),

@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 
+from sklearn_tde.ensemble import EnsembleTransientClassifier
 from sklearn_tde.neural_network._base import BaseSequenceClassifier
 
 #: Classifiers whose `predict` returns the class of the largest probability, and nothing else.
@@ -19,13 +20,15 @@ _LARGEST = (CalibratedClassifierCV, BaseSequenceClassifier)
 def predicted_codes(model: Any, X: Any, probabilities: np.ndarray) -> np.ndarray:
     """Return the position in ``classes_`` of what ``model.predict(X)`` returns.
 
-    `predict` runs the network a second time, which is saved where its rule is known.
+    `predict` runs the networks a second time, which is saved where its rule is known.
     """
     last = model
     while isinstance(last, Pipeline) or hasattr(last, "best_estimator_"):
         last = last[-1] if isinstance(last, Pipeline) else last.best_estimator_
     if isinstance(last, _LARGEST):
         return probabilities.argmax(axis=1)
+    if isinstance(last, EnsembleTransientClassifier):
+        return last._codes(probabilities)
     rule = _threshold_rule(last)
     if rule is None:
         return pd.Index(model.classes_).get_indexer(model.predict(X))

@@ -239,6 +239,69 @@ def test_reference_recipe(files):
     assert (classifier.hidden_dim, classifier.steps, classifier.max_epochs) == (64, "all", 1)
 
 
+@pytest.fixture
+def quick_trees(monkeypatch):
+    """Features and recommended models of few trees, otherwise what they are."""
+    few = {"classifier__n_estimators": 5, "features__groups": ("history", "shape")}
+    make_features = _cli_commands.make_feature_pipeline
+    make_recommended = _cli_commands.make_tde_classifier
+
+    def features(**params):
+        return make_features(**params).set_params(**few)
+
+    def recommended(**params):
+        few_here = {f"features__{name}": value for name, value in few.items()}
+        return make_recommended(**params).set_params(**few_here)
+
+    monkeypatch.setattr(_cli_commands, "make_feature_pipeline", features)
+    monkeypatch.setattr(_cli_commands, "make_tde_classifier", recommended)
+
+
+def test_the_model_is_a_choice(quick_trees, files):
+    arguments = ["fit", "obs.csv", "--objects", "obj.csv", "--output", "m.joblib", "--bands", "r,g"]
+    arguments += ["--threshold", "none", "--n-jobs", "1"]
+    for kind, step in (("features", "features"), ("transformer", "sequencer")):
+        epochs = [] if kind == "features" else ["--epochs", "1"]
+        assert main([*arguments, "--model", kind, *epochs]) == 0
+        model = joblib.load("m.joblib")
+        assert model[step].bands == ("r", "g")
+        assert model[-1].random_state == 0
+    X, _ = sklearn_tde.load_light_curves("obs.csv", "obj.csv")
+    assert model.predict_proba(X).shape == (len(X), 2)
+
+
+def test_the_recommended_model_tunes_its_own_threshold(quick_trees, tables, files, capsys):
+    tables[0].to_csv("obs.csv", index=False)
+    tables[1].to_csv("obj.csv", index=False)
+    folds = ["--threshold-folds", "2", "--epochs", "1", "--n-jobs", "1"]
+    arguments = ["obs.csv", "--objects", "obj.csv", "--model", "recommended", *folds]
+    assert main(["fit", *arguments, "--output", "m.joblib", "--multiclass"]) == 0
+    model = joblib.load("m.joblib")
+    assert model.classes_.tolist() == ["AGN", "SN Ia", "TDE"]
+    assert (model.cv, model.pos_label_, model.threshold_scoring) == (2, "TDE", "balanced_accuracy")
+    assert f"2 AGN, 10 SN Ia, 6 TDE, threshold {model.threshold_:.3f} on P(TDE)" in (
+        capsys.readouterr().out
+    )
+    assert main(["predict", "m.joblib", "obs.csv", "--output", "ranked.csv"]) == 0
+    table = pd.read_csv("ranked.csv").set_index("object_id")
+    X, _ = sklearn_tde.load_light_curves("obs.csv", "obj.csv")
+    assert table.loc[X.index, "prediction"].tolist() == model.predict(X).tolist()
+    assert main(["fit", *arguments, "--output", "m.joblib", "--threshold", "0.7"]) == 0
+    fixed = joblib.load("m.joblib")
+    assert (fixed.threshold, fixed.estimator_.threshold_) == (0.7, None)
+
+
+def test_other_models_are_cross_validated_with_the_figures_they_have(quick_trees, files, capsys):
+    arguments = ["cross-validate", "obs.csv", "--objects", "obj.csv", "--folds", "2"]
+    arguments += ["--threshold-folds", "2", "--n-jobs", "1", "--output", "out"]
+    assert main([*arguments, "--model", "features"]) == 0
+    assert capsys.readouterr().out.startswith("feature pipeline: TDE against SN Ia, 6 of 16")
+    assert len(list((files / "out").glob("*.png"))) == 4
+    assert not (files / "out" / "training_history.png").exists()
+    assert main([*arguments, "--model", "recommended", "--epochs", "1", "--no-plots"]) == 0
+    assert "threshold: the estimator's own" in capsys.readouterr().out
+
+
 def test_bands_are_an_argument(files):
     change("obs.csv", lambda t: t[t["band"] == "g"])
     arguments = ["--objects", "obj.csv", "--output", "m.joblib", *QUICK, "--bands", "g"]
@@ -510,6 +573,9 @@ def test_model_of_another_version_is_announced(model, files, capsys, monkeypatch
         (["fit", "obs.csv"], "required: --output"),
         ([*FIT, "--epochs", "0"], "--epochs: expected an integer of at least 1; got 0"),
         ([*FIT, "--epochs", "many"], "--epochs: expected an integer of at least 1; got many"),
+        ([*FIT, "--model", "forest"], "argument --model: invalid choice: 'forest'"),
+        ([*FIT, "--model", "features", "--epochs", "3"], "--epochs: trees have none"),
+        ([*FIT, "--model", "features", "--reference"], "--reference is an LSTM"),
         ([*FIT, "--threshold", "1.5"], "--threshold: expected tune, none or a number"),
         ([*FIT, "--band-name", "1"], "--band-name: expected VALUE=NAME"),
         ([*FIT, "--band-name", "1=g"], "expected one of '1'"),

@@ -1,12 +1,24 @@
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import Pipeline
 
-from sklearn_tde import LightCurveGridder, make_lstm_pipeline, make_transients
+from sklearn_tde import (
+    EnsembleTransientClassifier,
+    LightCurveGridder,
+    make_feature_pipeline,
+    make_lstm_pipeline,
+    make_transients,
+)
 from sklearn_tde._decisions import predicted_codes
+from sklearn_tde.preprocessing import LightCurveFeatures
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +80,24 @@ def test_of_several_classes_the_largest_probability_wins(transients):
     fitted = make_lstm_pipeline(gridder=gridder, hidden_dim=4, max_epochs=1, random_state=0)
     codes = predicted_codes(fitted.fit(X, labels), X, fitted.predict_proba(X))
     assert fitted.classes_[codes].tolist() == fitted.predict(X).tolist()
+
+
+@pytest.mark.parametrize("scoring", ["balanced_accuracy", None])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_an_ensemble_decides_without_a_second_pass(scoring, n_classes, transients, monkeypatch):
+    X, y = transients
+    labels = np.where(np.arange(len(y)) % 3 == n_classes - 2, "AGN", y)
+    labels = labels if n_classes == 3 else y
+    features = LightCurveFeatures(groups=("history", "early"))
+    trees = make_feature_pipeline(features=features, classifier=ExtraTreesClassifier(5))
+    ensemble = EnsembleTransientClassifier(
+        [("trees", trees)], cv=2, threshold_scoring=scoring, random_state=1
+    )
+    search = GridSearchCV(ensemble, {"refit": [True]}, cv=2)
+    for model in (ensemble.fit(X, labels), Pipeline([("all", search)]).fit(X, labels)):
+        probabilities, expected = model.predict_proba(X), model.predict(X)
+        assert len(set(expected)) > 1
+        with monkeypatch.context() as patch:
+            patch.delattr(LightCurveFeatures, "transform")
+            codes = predicted_codes(model, X, probabilities)
+        assert model.classes_[codes].tolist() == expected.tolist()

@@ -57,16 +57,20 @@ from sklearn.tree import DecisionTreeClassifier
 from skorch.callbacks import EpochTimer
 
 from sklearn_tde import (
+    EnsembleTransientClassifier,
     LightCurveGridder,
     LightCurveOverSampler,
     LSTMTransientClassifier,
     load_model,
+    make_feature_pipeline,
     make_lstm_pipeline,
+    make_tde_classifier,
     make_transients,
     save_model,
 )
 from sklearn_tde.evaluation import cross_validation_report, tde_scorers
 from sklearn_tde.persistence import ModelFileError, read_model_card
+from sklearn_tde.preprocessing import LightCurveFeatures
 
 pytest.importorskip("skops", reason='needs the extra "share"')
 
@@ -106,6 +110,24 @@ def host_table(X):
     redshift = X["redshift"].to_numpy(float).copy()
     redshift[3] = np.nan
     return pd.DataFrame({"redshift": redshift, "square": redshift**2})
+
+
+def recommended(**params):
+    """The recommended classifier with fewer trees and a smaller network."""
+    model = make_tde_classifier(cv=2, random_state=0, verbose=0)
+    few = {"features__groups": ("color", "shape"), "classifier__n_estimators": 3}
+    few = {f"features__{name}": value for name, value in few.items()}
+    return model.set_params(**few, lstm=small(), **params)
+
+
+def make_members(**params):
+    """Two members with the same first step, and a boosted one with another."""
+    boosted = make_feature_pipeline(
+        features=LightCurveFeatures(groups=("color", "shape")),
+        classifier=HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2),
+    )
+    members = [("a", small()), ("b", small(hidden_dim=3)), ("c", boosted)]
+    return EnsembleTransientClassifier(members, random_state=0, **params)
 
 
 # What can be shared
@@ -166,6 +188,10 @@ LIGHT_CURVE_MODELS = {
         small(), SEARCHED, cv=2, min_resources=8, random_state=0
     ),
     "one against the rest": lambda fitted: OneVsRestClassifier(small()),
+    "recommended": lambda fitted: recommended(cv=FOLDS),
+    "recommended, all else": lambda fitted: make_members(
+        refit=True, threshold_scoring=None, weights=np.array([1.0, 2.0, 30.0]), cv=2
+    ),
 }
 TABLE_MODELS = {
     "columns and trees": make_pipeline(
@@ -384,6 +410,27 @@ def test_networks_inside_ensembles_are_all_described(transients, tmp_path):
         "estimators_[1].classifier",
     ]
     assert all(sum(n["objects_per_class"].values()) == 20 for n in networks)
+
+
+def test_an_ensemble_is_described_with_its_threshold(transients, tmp_path):
+    model = recommended(pos_label="SN Ia").fit(*transients)
+    save_model(model, tmp_path / "model.tde")
+    facts = json.loads(members(tmp_path / "model.tde")["metadata.json"])
+    assert facts["bands"] == ["g", "r"]
+    assert facts["thresholds"] == [
+        {"where": "", "threshold": model.threshold_, "pos_label": "SN Ia"}
+    ]
+    assert [n["where"] for n in facts["networks"]] == [
+        "estimators_[1][0].classifier",
+        "estimators_[1][1].classifier",
+    ]
+    card = read_model_card(tmp_path / "model.tde")
+    assert f"| Threshold | SN Ia from {model.threshold_:.4f} on |" in card
+    trees = make_feature_pipeline(
+        features=LightCurveFeatures(bands=("r", "g")), classifier=GaussianNB()
+    )
+    save_model(trees.fit(*transients), tmp_path / "trees.tde")
+    assert "| Bands | r, g |" in read_model_card(tmp_path / "trees.tde")
 
 
 @pytest.mark.parametrize("kind", [str, Path])

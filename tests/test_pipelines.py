@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import (
@@ -13,16 +14,25 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
     cross_validate,
 )
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_tde import (
+    EnsembleTransientClassifier,
     LightCurveGridder,
+    LightCurveOverSampler,
     LightCurvePipeline,
     _chunks,
+    make_feature_pipeline,
     make_lstm_pipeline,
+    make_tde_classifier,
+    make_transformer_pipeline,
     make_transients,
+    pack_light_curves,
+    unpack_light_curves,
 )
+from sklearn_tde.preprocessing import LightCurveFeatures, LightCurveSequencer
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +228,127 @@ def test_a_part_of_a_pipeline_and_other_data_are_cut_as_well(transients, fitted,
     for table in (steps[:, 0], pd.DataFrame(steps[:, 0])):
         assert frame.predict_proba(table).shape == (20, 2)
     np.testing.assert_array_equal(fitted.predict_proba(X["light_curve"]), expected)
+
+
+# Other recipes
+
+
+def test_the_steps_of_a_transformer_pipeline():
+    pipeline = make_transformer_pipeline(max_epochs=7)
+    assert list(pipeline.named_steps) == ["sequencer", "classifier"]
+    assert pipeline["classifier"].max_epochs == 7
+    one_band = make_transformer_pipeline(sequencer=LightCurveSequencer(bands=("g",)))
+    assert one_band["classifier"].n_masks == 1
+    with pytest.raises(TypeError, match="cell"):
+        make_transformer_pipeline(cell="gru")
+    with pytest.raises(TypeError, match="sequencer must be a LightCurveSequencer; got 'steps'"):
+        make_transformer_pipeline(sequencer="steps")
+
+
+def few_features(**params):
+    return make_feature_pipeline(
+        **{"features": LightCurveFeatures(groups=("color", "history", "shape"))} | params
+    )
+
+
+def test_the_steps_of_a_feature_pipeline():
+    sampler, trees = LightCurveOverSampler(random_state=0), ExtraTreesClassifier(3, random_state=1)
+    pipeline = make_feature_pipeline(sampler=sampler, classifier=trees, random_state=5)
+    assert list(pipeline.named_steps) == ["sampler", "features", "imputer", "classifier"]
+    assert pipeline["classifier"].random_state == 5
+    assert trees.random_state == 1
+    assert make_feature_pipeline(classifier=trees)["classifier"] is trees
+    default = make_feature_pipeline(random_state=0)
+    assert default["classifier"].class_weight == "balanced"
+    assert default["features"].get_params() == LightCurveFeatures().get_params()
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"features": LightCurveFeatures}, TypeError, "features must be a LightCurveFeatures"),
+        ({"features": "color"}, TypeError, "features must be a LightCurveFeatures; got 'color'"),
+        ({"classifier": ExtraTreesClassifier}, TypeError, "classifier must be a classifier with"),
+        ({"classifier": LinearRegression()}, TypeError, "with predict_proba; got LinearRegression"),
+        ({"sampler": "all"}, TypeError, "sampler must be a LightCurveOverSampler; got 'all'"),
+        (
+            {"classifier": GaussianNB(), "random_state": 0},
+            ValueError,
+            r"random_state=0: GaussianNB\(\) has no such parameter; expected None",
+        ),
+    ],
+)
+def test_parts_of_a_feature_pipeline_are_checked(params, error, message):
+    with pytest.raises(error, match=message):
+        make_feature_pipeline(**params)
+
+
+@pytest.mark.parametrize(
+    "classifier", [None, HistGradientBoostingClassifier(max_iter=5)], ids=["trees", "boosted"]
+)
+def test_features_that_are_never_defined_do_no_harm(transients, classifier):
+    X, y = transients
+    in_g = pd.DataFrame(unpack_light_curves(X)).query("band == 'g'")
+    X = pack_light_curves(in_g)
+    y = pd.Series(y, index=transients[0].index)[X.index].to_numpy()
+    classifier = ExtraTreesClassifier(20) if classifier is None else classifier
+    model = few_features(classifier=classifier, random_state=0).fit(X, y)
+    never = np.isnan(model["features"].transform(X)).all(axis=0)
+    assert 10 < never.sum() < len(never)
+    # They stay columns, and are filled with something.
+    assert model["imputer"].transform(model["features"].transform(X)).shape[1] == len(never)
+    p = model.predict_proba(X)[:, 1]
+    assert np.isfinite(p).all()
+    assert roc_auc_score(y == "TDE", p) > 0.9
+    # What is defined later does not surprise it.
+    assert np.isfinite(model.predict_proba(transients[0])).all()
+
+
+def test_features_tell_tdes_from_supernovae(transients):
+    model = few_features(classifier=ExtraTreesClassifier(50), random_state=0).fit(*transients)
+    test, labels = make_transients(n_tde=30, n_sn_ia=60, random_state=1)
+    assert roc_auc_score(labels == "TDE", model.predict_proba(test)[:, 1]) > 0.9
+    again = few_features(classifier=ExtraTreesClassifier(50), random_state=0).fit(*transients)
+    np.testing.assert_array_equal(again.predict_proba(test), model.predict_proba(test))
+
+
+def recommended(**params):
+    """The recommended classifier with few trees on few features, and a small network."""
+    model = make_tde_classifier(**{"cv": 2, "random_state": 0} | params)
+    features = LightCurveFeatures(groups=("color", "history"))
+    return model.set_params(
+        features__features=features, features__classifier__n_estimators=5, lstm=small(max_epochs=1)
+    )
+
+
+def test_the_recommended_classifier_is_what_it_says():
+    splitter = StratifiedKFold(4)
+    model = make_tde_classifier(
+        bands=["u", "g", "r"], pos_label="AGN", threshold_scoring=None, cv=splitter, n_jobs=2
+    )
+    assert isinstance(model, EnsembleTransientClassifier)
+    assert [name for name, _ in model.estimators] == ["features", "lstm"]
+    assert model.get_params()["features__features__bands"] == ("u", "g", "r")
+    assert model.get_params()["lstm__gridder__bands"] == ("u", "g", "r")
+    assert model.get_params()["lstm__classifier__n_masks"] == 3
+    assert model.weights == (2.0, 1.0)
+    assert (model.pos_label, model.threshold_scoring, model.cv) == ("AGN", None, splitter)
+    assert make_tde_classifier().threshold_scoring == "f1"
+
+
+def test_the_recommended_classifier_is_searched_cross_validated_and_dumped(transients, tmp_path):
+    X, y = transients[0].iloc[::2], transients[1][::2]
+    grid = {"lstm__classifier__hidden_dim": [2, 3], "weights": [(1.0, 9.0)]}
+    search = GridSearchCV(recommended(), grid, cv=2, scoring="neg_log_loss", error_score="raise")
+    search.fit(X, y)
+    assert len(set(search.cv_results_["mean_test_score"])) == 2
+    found = cross_validate(
+        recommended(), X, y, cv=2, scoring=["roc_auc", "balanced_accuracy"], error_score="raise"
+    )
+    assert found["test_roc_auc"].mean() > 0.7
+    model = clone(search.best_estimator_).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), search.predict_proba(X))
+    joblib.dump(model, tmp_path / "model.joblib")
+    loaded = joblib.load(tmp_path / "model.joblib")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, clone
-from sklearn.pipeline import Pipeline
+from scipy.special import expit
+from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 from tqdm import tqdm
 
 from sklearn_tde._chunks import by_chunks
-from sklearn_tde._cross_fitting import make_splitter, seed_estimator
+from sklearn_tde._cross_fitting import seed_estimator
 from sklearn_tde._labels import (
-    check_class_sizes,
     check_groups,
     check_pos_label,
     plain_labels,
@@ -35,11 +35,15 @@ from sklearn_tde.ensemble._decision import (
     fit_sigmoid,
     log_odds,
 )
-from sklearn_tde.preprocessing._base import BaseLightCurveTransformer
-from sklearn_tde.preprocessing._features import LightCurveFeatures
-
-#: Transformers that learn nothing: what they make of an object is the same in every fold.
-_LEARN_NOTHING = (BaseLightCurveTransformer, LightCurveFeatures)
+from sklearn_tde.ensemble._members import (
+    check_members,
+    check_weights,
+    input_tags,
+    member_probabilities,
+    prepare,
+    prepare_again,
+)
+from sklearn_tde.ensemble._parts import split_into_parts
 
 
 class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
@@ -53,7 +57,8 @@ class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
     ----------
     estimators : list of (str, estimator)
         Names and classifiers with `predict_proba`, such as pipelines of light curves. Copies are
-        trained; every `random_state` in them is set anew.
+        trained; every `random_state` in them is set anew. A frozen one must not have been trained
+        on objects of `fit`.
     weights : array-like of shape (n_estimators,) or None, default=None
         Weights of the members in the average, above 0. None: all weigh the same.
     pos_label : int, float, bool, str or None, default=None
@@ -219,7 +224,8 @@ default="f1"
         y : array-like of shape (n_objects,)
             Class labels, two classes or more.
         groups : array-like of shape (n_objects,) or None, default=None
-            Relatives, such as copies of one object, which stay in one part.
+            Relatives, such as copies of one object, which stay in one part. The members are not
+            told.
 
         Returns
         -------
@@ -232,50 +238,93 @@ default="f1"
             If a member is no classifier with `predict_proba`.
         ValueError
             If labels are missing, there is a single class, a class has fewer objects than there
-            are parts, `pos_label` is no class, names of members repeat, or an object is not left
-            out exactly once.
+            are parts, `pos_label` is no class, names of members repeat, an object is not left out
+            exactly once, a group is split, a part has no object of a class to train on, or a
+            member returns what are no probabilities of these classes.
+
+        Warns
+        -----
+        UserWarning
+            If the members do no better than chance on what they were not trained on, and every
+            object gets the same probability of `pos_label`.
         """
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
         )
-        self._check_members()
-        y = self._checked_labels(X, y)
-        random_state = check_random_state(self.random_state)
+        check_members(self.estimators, self.get_params(deep=False))
+        weights = check_weights(self.weights, len(self.estimators))
+        y = _checked_labels(X, y)
+        classes = np.unique(y)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y has one class, {classes.tolist()[0]!r}; expected at least two classes."
+            )
+        pos_label = check_pos_label(self.pos_label, classes)
         groups = check_groups(groups, len(y))
-        splits = self._splits(y, groups, random_state.randint(2**31 - 1))
-        prepared, rest = self._prepare(X)
-        parts = [train for train, _ in splits] + [np.arange(len(y))] * bool(self.refit)
+        random_state = check_random_state(self.random_state)
+        parts = split_into_parts(self.cv, y, groups, random_state.randint(2**31 - 1))
+        self._forget()
+        self.classes_, self.pos_label_, self.weights_ = classes, pos_label, weights
+        self._names = [name for name, _ in self.estimators]
+        self.transformers_, prepared, rest = prepare(self.estimators, X)
+        models = self._train(prepared, rest, y, parts, random_state)
+        self._decide(prepared, models, y, parts)
+        if not self.slope_:
+            warnings.warn(
+                f"the members find {pos_label!r} among objects they were not trained on no better "
+                f"than chance: every object gets the probability {expit(self.intercept_):.3f}.",
+                UserWarning,
+                stacklevel=2,
+            )
+        # The last one: only with it is the classifier fitted.
+        self.estimators_ = [of_parts[-1:] for of_parts in models] if self.refit else models
+        return self
+
+    def _forget(self) -> None:
+        """Drop what an earlier fit left: a training that fails must not leave a mixture."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+
+    def _train(
+        self,
+        prepared: list[Any],
+        rest: list[Any],
+        y: np.ndarray,
+        parts: list[tuple[np.ndarray, np.ndarray]],
+        random_state: np.random.RandomState,
+    ) -> list[list[Any]]:
+        """Return the models of every member, one for each part and, if asked for, one for all."""
+        rows = [train for train, _ in parts] + [np.arange(len(y))] * bool(self.refit)
         tasks = [
-            (seed_estimator(estimator, random_state.randint(2**31 - 1)), member, part)
+            (seed_estimator(estimator, random_state.randint(2**31 - 1)), member, train)
             for member, estimator in enumerate(rest)
-            for part in parts
+            for train in rows
         ]
         jobs = (
-            delayed(_fit)(estimator, _safe_indexing(prepared[member], part), y[part])
-            for estimator, member, part in tasks
+            delayed(_fit)(estimator, _safe_indexing(prepared[member], train), y[train])
+            for estimator, member, train in tasks
         )
         fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
         # None: tqdm itself finds out whether there is a terminal.
         disable = None if self.verbose else True
         fitted = list(tqdm(fits, total=len(tasks), desc="fits", disable=disable, leave=False))
-        models = [fitted[k : k + len(parts)] for k in range(0, len(fitted), len(parts))]
-        self._decide(y, splits, prepared, models)
-        self.estimators_ = [m[-1:] for m in models] if self.refit else models
-        return self
+        return [fitted[k : k + len(rows)] for k in range(0, len(fitted), len(rows))]
 
     def _decide(
         self,
-        y: np.ndarray,
-        splits: list[tuple[np.ndarray, np.ndarray]],
         prepared: list[Any],
         models: list[list[Any]],
+        y: np.ndarray,
+        parts: list[tuple[np.ndarray, np.ndarray]],
     ) -> None:
         """Calibrate and tune by what each model says of the objects it was not trained on."""
         probabilities = np.empty((len(models), len(y), len(self.classes_)))
-        for member, of_splits in enumerate(models):
-            for (_, test), model in zip(splits, of_splits, strict=False):
+        for member, name in enumerate(self._names):
+            for (_, test), model in zip(parts, models[member], strict=False):
                 left_out = _safe_indexing(prepared[member], test)
-                probabilities[member, test] = model.predict_proba(left_out)
+                probabilities[member, test] = member_probabilities(
+                    model, left_out, self.classes_, name
+                )
         average = combined(probabilities, self.weights_)
         positive = self._positive()
         is_positive = y == self.pos_label_
@@ -283,7 +332,8 @@ default="f1"
         self.out_of_fold_proba_ = calibrated(average, positive, self.slope_, self.intercept_)
         self.threshold_ = None
         if self.threshold_scoring is not None:
-            self.threshold_ = self.best_threshold(self.threshold_scoring)
+            found = self.out_of_fold_proba_[:, positive]
+            self.threshold_ = best_threshold(found, self.threshold_scoring)
 
     def best_threshold(self, scoring: str) -> float:
         """Return the threshold that `fit` would have chosen for another score.
@@ -305,7 +355,7 @@ default="f1"
         ValueError
             If `scoring` is none of these.
         """
-        check_is_fitted(self, "out_of_fold_proba_")
+        check_is_fitted(self)
         if scoring not in SCORINGS:
             raise ValueError(f"scoring={shown(scoring)}; expected one of {', '.join(SCORINGS)}.")
         return best_threshold(self.out_of_fold_proba_[:, self._positive()], scoring)
@@ -350,7 +400,8 @@ default="f1"
         NotFittedError
             If the classifier is not fitted.
         """
-        return self.classes_[self._codes(self.predict_proba(X))]
+        codes = self._codes(self.predict_proba(X))
+        return self.classes_[codes]
 
     def _codes(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the position in `classes_` of the class that `predict` returns."""
@@ -363,115 +414,14 @@ default="f1"
         return np.where(called, positive, others.argmax(axis=1))
 
     def _probabilities(self, X: Any) -> np.ndarray:
-        prepared, probabilities = {}, []
+        prepared, probabilities = prepare_again(self.transformers_, X), []
+        for name, given, models in zip(self._names, prepared, self.estimators_, strict=True):
+            probabilities += [
+                member_probabilities(model, given, self.classes_, name) for model in models
+            ]
         weights = np.repeat(self.weights_, [len(models) for models in self.estimators_])
-        for transformer, models in zip(self.transformers_, self.estimators_, strict=True):
-            if transformer is not None and id(transformer) not in prepared:
-                prepared[id(transformer)] = transformer.transform(X)
-            given = X if transformer is None else prepared[id(transformer)]
-            probabilities += [model.predict_proba(given) for model in models]
         average = combined(np.stack(probabilities), weights)
         return calibrated(average, self._positive(), self.slope_, self.intercept_)
-
-    def _prepare(self, X: Any) -> tuple[list[Any], list[Any]]:
-        """Return what each member is trained on, and what is left of it to train.
-
-        A first step that learns nothing is done once for all parts, and for all members with the
-        same one.
-        """
-        self.transformers_, prepared, rest = [], [], []
-        for _, estimator in self.estimators:
-            if not isinstance(estimator, Pipeline) or not isinstance(estimator[0], _LEARN_NOTHING):
-                self.transformers_.append(None)
-                prepared.append(X)
-                rest.append(estimator)
-                continue
-            rest.append(estimator[1:])
-            alike = [_alike(estimator[0], other) for other in self.transformers_]
-            if any(alike):
-                self.transformers_.append(self.transformers_[alike.index(True)])
-                prepared.append(prepared[alike.index(True)])
-            else:
-                self.transformers_.append(clone(estimator[0]).fit(X))
-                prepared.append(self.transformers_[-1].transform(X))
-        return prepared, rest
-
-    def _splits(
-        self, y: np.ndarray, groups: np.ndarray | None, seed: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        if groups is None:
-            check_class_sizes(y, self.cv, "cv")
-        splitter = make_splitter(self.cv, y, groups is not None, seed)
-        rows = np.arange(len(y))
-        # Indexing positions also turns boolean masks into positions.
-        splits = [
-            (rows[train], rows[test])
-            for train, test in splitter.split(np.empty((len(y), 1)), y, groups)
-        ]
-        left_out = np.bincount(np.concatenate([test for _, test in splits]), minlength=len(y))
-        if (left_out != 1).any():
-            position = int(np.flatnonzero(left_out != 1)[0])
-            raise ValueError(
-                f"cv leaves the object at position {position} out {left_out[position]} times; "
-                "expected each object to be left out once."
-            )
-        for train, _ in splits:
-            missing = np.setdiff1d(self.classes_, y[train])
-            if len(missing):
-                raise ValueError(
-                    f"cv leaves no object of the class {missing.tolist()[0]!r} in a training "
-                    "part; expected all classes in each."
-                )
-        return splits
-
-    def _checked_labels(self, X: Any, y: Any) -> np.ndarray:
-        refuse_missing_labels(y)
-        y = column_or_1d(plain_labels(y), warn=True)
-        check_classification_targets(y)
-        if len(y) != len(X):
-            raise ValueError(f"y has {len(y)} labels for {len(X)} objects; expected one for each.")
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"y has one class, {self.classes_.tolist()[0]!r}; expected at least two classes."
-            )
-        self.pos_label_ = check_pos_label(self.pos_label, self.classes_)
-        return y
-
-    def _check_members(self) -> None:
-        if not self.estimators:
-            raise ValueError("estimators is empty; expected at least one (name, classifier).")
-        for entry in self.estimators:
-            if not (isinstance(entry, Sequence) and len(entry) == 2 and isinstance(entry[0], str)):
-                raise TypeError(f"estimators holds {shown(entry)}; expected (name, classifier).")
-            name, estimator = entry
-            if isinstance(estimator, type) or not hasattr(estimator, "predict_proba"):
-                raise TypeError(
-                    f"estimators: {name!r} is {shown(estimator)}; expected a classifier with "
-                    "predict_proba."
-                )
-            if "__" in name or name in self.get_params(deep=False):
-                raise ValueError(
-                    f"estimators: the name {name!r} has '__' in it or is that of a parameter; "
-                    "expected another one."
-                )
-        self.weights_ = self._checked_weights()
-        names = [name for name, _ in self.estimators]
-        if len(set(names)) < len(names):
-            raise ValueError(f"estimators: names repeat in {names}; expected different ones.")
-
-    def _checked_weights(self) -> np.ndarray:
-        if self.weights is None:
-            return np.ones(len(self.estimators))
-        weights = np.asarray(self.weights, dtype=np.float64)
-        if weights.shape != (len(self.estimators),) or not (
-            np.isfinite(weights).all() and (weights > 0).all()
-        ):
-            raise ValueError(
-                f"weights={shown(self.weights)}; expected {len(self.estimators)} finite numbers "
-                "above 0, one for each member."
-            )
-        return weights
 
     def _positive(self) -> int:
         """Return the column of `pos_label_`."""
@@ -482,19 +432,23 @@ default="f1"
         return hasattr(self, "estimators_")
 
     def __sklearn_tags__(self) -> Tags:
-        """Return the tags: whatever the members take."""
+        """Return the tags: what all members take goes in, two classes or more."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.no_validation = True
+        tags.input_tags = input_tags(self.estimators)
+        tags.no_validation = not tags.input_tags.two_d_array
         return tags
+
+
+def _checked_labels(X: Any, y: Any) -> np.ndarray:
+    """Return the labels as an array, one for each object."""
+    refuse_missing_labels(y)
+    y = column_or_1d(plain_labels(y), warn=True)
+    check_classification_targets(y)
+    n_objects = _num_samples(X)
+    if len(y) != n_objects:
+        raise ValueError(f"y has {len(y)} labels for {n_objects} objects; expected one for each.")
+    return y
 
 
 def _fit(estimator: Any, X: Any, y: np.ndarray) -> Any:
     return estimator.fit(X, y)
-
-
-def _alike(transformer: Any, other: Any) -> bool:
-    """Whether two transformers that learn nothing do the same."""
-    return type(transformer) is type(other) and str(transformer.get_params()) == str(
-        other.get_params()
-    )

@@ -112,7 +112,8 @@ def best_threshold(probability: np.ndarray, scoring: str) -> float:
     Returns
     -------
     threshold : float
-        Halfway between two probabilities; objects at or above it are called positive.
+        Halfway between two probabilities; objects at or above it are called positive. Above all
+        of them where it is best to call none.
 
     References
     ----------
@@ -126,6 +127,9 @@ def best_threshold(probability: np.ndarray, scoring: str) -> float:
     # Objects of equal probability are called together.
     last_of_equals = np.append(np.diff(ranked) != 0, True)
     best = int(np.argmax(np.where(last_of_equals, score, -np.inf)))
+    if score[best] < 0:
+        # To call none has the score 0.
+        return float((ranked[0] + 1) / 2)
     below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
     return float((ranked[best] + below) / 2)
 

@@ -15,8 +15,10 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import Pipeline
 
 from sklearn_tde import __version__
+from sklearn_tde.ensemble import EnsembleTransientClassifier
 from sklearn_tde.neural_network._base import BaseSequenceClassifier
 from sklearn_tde.persistence._container import ModelFileError
+from sklearn_tde.preprocessing import LightCurveFeatures
 from sklearn_tde.preprocessing._base import BaseLightCurveTransformer
 
 #: Version of the layout of the file and of the metadata.
@@ -161,8 +163,9 @@ def _parts_of(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _bands(parts: list[tuple[str, Any]]) -> list[str]:
-    """Return the bands of all gridders and sequencers, each once."""
-    found = [part for _, part in parts if isinstance(part, BaseLightCurveTransformer)]
+    """Return the bands of all steps that take light curves, each once."""
+    kinds = (BaseLightCurveTransformer, LightCurveFeatures)
+    found = [part for _, part in parts if isinstance(part, kinds)]
     return list(dict.fromkeys(band for part in found for band in part.bands))
 
 
@@ -173,6 +176,8 @@ def _threshold(part: Any, path: str) -> Iterator[dict[str, Any]]:
         threshold, pos_label = part.best_threshold_, part._curve_scorer._get_pos_label()
     elif isinstance(part, FixedThresholdClassifier):
         threshold, pos_label = part.threshold, part.pos_label
+    elif isinstance(part, EnsembleTransientClassifier) and part.threshold_ is not None:
+        threshold, pos_label = part.threshold_, part.pos_label_
     else:
         return
     pos_label = part.classes_[1] if pos_label is None else pos_label

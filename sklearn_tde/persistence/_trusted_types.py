@@ -22,6 +22,7 @@ needs a check, `_audit` makes it. Left out for that reason, among others:
 from __future__ import annotations
 
 _ESTIMATORS = (
+    "sklearn_tde.ensemble._classifier.EnsembleTransientClassifier",
     "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier",
     "sklearn_tde.neural_network._transformer_classifier.TransformerTransientClassifier",
     "sklearn_tde.pipelines._pipeline.LightCurvePipeline",

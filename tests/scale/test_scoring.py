@@ -14,12 +14,16 @@ import pandas as pd  # noqa: E402
 from nested_pandas import NestedFrame  # noqa: E402
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.tree import DecisionTreeClassifier  # noqa: E402
 
 from sklearn_tde import (  # noqa: E402
+    EnsembleTransientClassifier,
     flatten_light_curves,
+    make_feature_pipeline,
     pack_light_curves,
     unpack_light_curves,
 )
+from sklearn_tde.preprocessing import LightCurveFeatures  # noqa: E402
 from sklearn_tde.scale import _models, score_catalog  # noqa: E402
 
 
@@ -76,6 +80,21 @@ def test_chunks_change_nothing_but_the_size_of_the_arrays(chunk_size, sky, model
 def test_the_model_is_given_no_more_than_a_chunk(sky, counting):
     score_catalog(dd.from_pandas(sky[0], npartitions=2), counting, chunk_size=8).compute()
     assert counting.seen == [8, 8, 8, 6] * 2
+
+
+def test_an_ensemble_predicts_by_its_own_threshold_in_one_pass(sky, monkeypatch):
+    X, y = sky
+    features = LightCurveFeatures(groups=("history", "color"))
+    member = make_feature_pipeline(features=features, classifier=DecisionTreeClassifier())
+    model = EnsembleTransientClassifier([("tree", member)], cv=2, random_state=0).fit(X, y)
+    expected, numbers = model.predict(X), []
+    transform = LightCurveFeatures.transform
+    monkeypatch.setattr(
+        LightCurveFeatures, "transform", lambda s, X: numbers.append(len(X)) or transform(s, X)
+    )
+    scores = score_catalog(dd.from_pandas(X, npartitions=2), model).compute()
+    assert scores.loc[X.index, "prediction"].tolist() == expected.tolist()
+    assert sum(numbers) == len(X)
 
 
 def test_an_object_that_is_refused_stops_the_work_with_its_name(spoilt, model):

@@ -25,6 +25,19 @@ METRICS = {
 }
 
 
+_CONTROLS = (
+    "counts and duration only",
+    "errors only",
+    "features and date",
+    "features without templates",
+)
+
+
+def is_control(model: str) -> bool:
+    """Whether a model is there to show what the others have not learned."""
+    return model in _CONTROLS or (", " in model and not model.startswith("lstm"))
+
+
 def load_predictions(folder: Path, reference: Path) -> dict[tuple[str, str], pd.DataFrame]:
     """Return the predictions that are there, by task and model.
 
@@ -91,7 +104,7 @@ def _differences(models: dict[str, pd.DataFrame], baseline: str) -> pd.DataFrame
     rows = {}
     for model, table in models.items():
         shared = sorted(set(table["repeat"]) & set(models[baseline]["repeat"]))
-        if model == baseline or "," in model and "averaged" not in model:
+        if model == baseline or is_control(model):
             continue
         row = {"repeats": len(shared)}
         for metric in ("average_precision", "f1", "balanced_accuracy"):
@@ -126,7 +139,7 @@ def _print_seven_classes(table: pd.DataFrame) -> None:
 
 
 def _draw(folder: Path, task: str, models: dict[str, pd.DataFrame]) -> None:
-    three = {m: t for m, t in models.items() if "," not in m or "averaged" in m}
+    three = {m: t for m, t in models.items() if not is_control(m)}
     n_repeats = {m: t["repeat"].nunique() for m, t in three.items()}
     most = max(n_repeats.values())
     reports = {m: make_report(t, m, "prediction") for m, t in three.items() if n_repeats[m] == most}

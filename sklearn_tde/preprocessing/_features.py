@@ -17,13 +17,16 @@ from sklearn_tde._flat import flattened, some_objects
 from sklearn_tde.light_curves import check_light_curves
 from sklearn_tde.preprocessing._corrections import extinction_ratios, redshifts, transmissions
 from sklearn_tde.preprocessing._feature_groups import (
+    _activity,
     _brightness,
     _cadence,
     _color,
     _decay,
     _early,
+    _gaussian_process,
     _history,
     _linex,
+    _luminosity,
     _power_law,
     _rebrightening,
     _shape,
@@ -47,6 +50,9 @@ _GROUPS = {
     "temperature": _temperature,
     "brightness": _brightness,
     "cadence": _cadence,
+    "gaussian_process": _gaussian_process,
+    "activity": _activity,
+    "luminosity": _luminosity,
 }
 
 
@@ -65,8 +71,10 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
     groups : sequence of str, default=("color", "shape", "decay", "rebrightening", "early", \
 "history", "template", "power_law", "temperature")
         The groups of features, see Notes, in the order of the columns. Not among the default:
-        "brightness", which depends on the distance and on the depth of the survey, and "cadence",
-        which is how the object was observed, a shortcut where classes come from different surveys.
+        "brightness", which depends on the distance and on the depth of the survey; "cadence",
+        which is how the object was observed, a shortcut where classes come from different surveys;
+        "gaussian_process" and "activity", which take most of the time, for few points in many
+        bands and for years of observations; and "luminosity", which needs `rest_frame`.
     duration : float, default=300.0
         Days after t = 0 at which the window ends.
     start : {"confirmed", "first"}, default="confirmed"
@@ -190,6 +198,33 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
     ``same_night_fraction``, points with one of another band within half a day;
     ``negative_fraction``, points of negative flux; ``median_relative_error`` of the detections.
 
+    "gaussian_process", from one smooth flux in time and wavelength through all points of the light
+    curve, those outside the window too [8]_; its peak is that of the flux summed over the bands,
+    at a detection. Bands other than u, g, r, i, z, y are left out. Logarithms of its scales,
+    ``gp_time_scale`` and ``gp_wavelength_scale``, and of the gain in likelihood per point over
+    noise, ``gp_gain``; ``gp_flux_ratio_*``, summed flux at a phase over that of the peak;
+    ``gp_rise_time_50``, ``gp_fade_time_50``: days, in steps of two and at most 200 and 400, from
+    the peak to half of it, and so on; ``gp_asymmetry``, logarithm of the ratio of the two;
+    ``gp_n_maxima``; ``gp_color_g_r_*``, colours at the peak and at phases;
+    ``gp_log_temperature_*``, ``gp_temperature_misfit_*``: ln T of the nearest black body, in the
+    source's frame if `rest_frame`, and the logarithm of the squared flux that it leaves. NaN at
+    phases without a point near by.
+
+    "activity", from all points, phases counted from that peak: ``activity_negative_fraction``,
+    ``_hole_fraction``, ``_significant_fraction``: points below 0, 3 sigma below and above;
+    ``_skewness``, ``_kurtosis`` of flux over error, and for each band of the flux;
+    ``_flare_share``, flux of the points above 3 sigma at phases -60 to 200 over the absolute flux
+    of all such points; ``_n_detections``, ``_log_span`` of the detections. Of the points before
+    phase -100 (``_before_100``), before -40, at 100 to 200 and after 200: ``_n_points``;
+    ``_chi2`` (logarithm of the mean square of flux over error), ``_max_snr``, ``_min_snr``,
+    ``_skewness``, ``_mean_snr`` (sum over the root of the number) of flux over error;
+    ``_flux_ratio``, mean flux over that of the peak. The counts depend on the survey.
+
+    "luminosity": ``absolute_magnitude_g``, AB, of that peak, without K-correction;
+    ``absolute_magnitude_2500`` to ``_6500``, at wavelengths of the source in Angstrom, where the
+    bands reach so far and else by the process's return to zero. At most 4.2 mag fainter than the
+    brightest band. With 70 km/s/Mpc and a matter density of 0.3.
+
     References
     ----------
     .. [1] Schlafly, E. F., & Finkbeiner, D. P. (2011). ApJ 737, 103, table 6.
@@ -199,6 +234,7 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
     .. [5] Magill, D., et al. (2025). MALLORN. arXiv:2512.04946.
     .. [6] Van Velzen, S., et al. (2021). ApJ 908, 4.
     .. [7] Gomez, S., et al. (2023). FLEET. ApJ 949, 113.
+    .. [8] Boone, K. (2019). Avocado. AJ 158, 257.
 
     Examples
     --------
@@ -361,6 +397,10 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"groups={self.groups!r}: there is no feature of them in bands={self.bands!r}; "
                 "expected two bands or more for colours."
+            )
+        if "luminosity" in self.groups and not self.rest_frame:
+            raise ValueError(
+                "groups: 'luminosity' needs redshifts; expected rest_frame=True with it."
             )
         extinction_ratios(self.extinction, self.bands)
 

@@ -43,7 +43,7 @@ RUNS = [
     ("ia", "lstm, five folds averaged", 3),
     ("ia", "lstm, pretrained", 3),
     ("ia", "lstm", 3),
-    ("mallorn", "recommended", 1),
+    ("mallorn", "trees, six bands", 1),
     ("all", "lstm", 1),
     ("ia", "recommended, labels permuted", 1),
     ("ia", "recommended, others thinned", 1),
@@ -70,7 +70,7 @@ def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFr
     """Cross-validate one model once; return its predictions at both thresholds."""
     X, y = load_task(task)
     model_name, _, control = name.partition(", ")
-    if model_name == "lstm":
+    if model_name in ("lstm", "trees"):
         model_name, control = name, ""
     labels, cv = y, 5
     if task == "all" and (model_name == "forest" or control == "two classes"):

@@ -8,6 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_tde.light_curves import FlatLightCurves
+from sklearn_tde.preprocessing._feature_groups._surface import (
+    WAVELENGTHS,
+    Surface,
+    fit_surface,
+)
 from sklearn_tde.preprocessing._start import EDGE, ROUNDING, start_times
 
 #: Days before t = 0 that still belong to the rise of the flare.
@@ -51,6 +56,8 @@ class Curves:
         Days after t = 0 at which the window ends.
     detection_snr : float
         Signal-to-noise ratio of a detection.
+    redshift : ndarray of shape (n_objects,) or None
+        Redshift of each object if days are those of the source.
     """
 
     position: np.ndarray
@@ -62,6 +69,7 @@ class Curves:
     bands: tuple[str, ...]
     duration: float
     detection_snr: float
+    redshift: np.ndarray | None = None
 
     @property
     def n_objects(self) -> int:
@@ -200,6 +208,23 @@ class Curves:
         snr = np.where(self.has_magnitude, self.snr, np.nan)
         return np.hypot(POGSON / snr, MAGNITUDE_FLOOR)
 
+    @cached_property
+    def surface(self) -> Surface:
+        """Smooth flux in time and wavelength, of the bands whose wavelength is known."""
+        wavelengths = np.array([WAVELENGTHS.get(band, np.nan) for band in self.bands])
+        used = np.isfinite(wavelengths[self.band])
+        return fit_surface(
+            self.position[used],
+            self.since[used],
+            self.flux[used],
+            self.flux_err[used],
+            self.is_detection[used],
+            wavelengths[self.band[used]],
+            wavelengths[np.isfinite(wavelengths)],
+            self.redshift,
+            self.n_objects,
+        )
+
     def per_band(self, values: np.ndarray) -> np.ndarray:
         """Give values of the groups the shape (n_objects, n_bands)."""
         return values.reshape(self.n_objects, self.n_bands)
@@ -238,7 +263,16 @@ def make_curves(
         passed = transmission[position, band]
         flux, flux_err = flux / passed, flux_err / passed
     return Curves(
-        position, since, band, flux, flux_err, flat.offsets, flat.bands, duration, detection_snr
+        position,
+        since,
+        band,
+        flux,
+        flux_err,
+        flat.offsets,
+        flat.bands,
+        duration,
+        detection_snr,
+        redshift,
     )
 
 

@@ -23,16 +23,8 @@ import numpy as np
 from sklearn_tde.preprocessing._feature_groups._color import matched_colors
 from sklearn_tde.preprocessing._feature_groups._curves import Curves, between
 from sklearn_tde.preprocessing._feature_groups._profile_fit import log_ratio, log_reduced
+from sklearn_tde.preprocessing._feature_groups._surface import WAVELENGTHS
 
-#: Effective wavelengths in Angstrom: g, r of ZTF, the others of Rubin.
-WAVELENGTHS = {
-    "u": 3671.0,
-    "g": 4746.48,
-    "r": 6366.38,
-    "i": 7546.0,
-    "z": 8691.0,
-    "y": 9710.0,
-}
 #: h c / k in Angstrom x 10,000 K.
 _RADIATION = 1.438777e4
 #: Phases of the colours in use.

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -148,12 +152,48 @@ def _first_date(X: pd.DataFrame) -> np.ndarray:
     return flat.time[flat.offsets[:-1]][:, None]
 
 
+def mallorn() -> EnsembleTransientClassifier:
+    """Return the model of the six bands: two kinds of trees on features with redshifts."""
+    features = LightCurveFeatures(
+        bands=("u", "g", "r", "i", "z", "y"),
+        # Per-band shapes are left out: six bands share some 15 detections.
+        groups=(
+            "color",
+            "early",
+            "history",
+            "template",
+            "power_law",
+            "temperature",
+            "brightness",
+            "gaussian_process",
+            "activity",
+            "luminosity",
+        ),
+        extinction=True,
+        rest_frame=True,
+    )
+    trees = {"min_samples_leaf": 2, "class_weight": "balanced"}
+    members = {
+        "extra_trees": ExtraTreesClassifier(400, max_features=0.2, **trees),
+        "forest": RandomForestClassifier(400, max_features=0.15, **trees),
+    }
+    return EnsembleTransientClassifier(
+        [
+            (name, make_feature_pipeline(features=features, classifier=classifier))
+            for name, classifier in members.items()
+        ],
+        verbose=0,
+    )
+
+
 def make_model(name: str, task: str, n_jobs: int | None = None) -> EnsembleTransientClassifier:
     """Return a model by its name.
 
     All are calibrated, and have their threshold tuned, by five folds inside the training set. The
     recommended one averages the models of these folds; the others are trained again on all.
     """
+    if task == "mallorn":
+        return mallorn()
     if name == "recommended":
         return make_tde_classifier(n_jobs=n_jobs, verbose=0)
     makers = {

@@ -314,7 +314,9 @@ def _add_classes(parser: argparse.ArgumentParser) -> None:
         help='classes to keep, such as "TDE,SN Ia" (default: all)',
     )
     parser.add_argument(
-        "--multiclass", action="store_true", help="keep the classes apart instead of two"
+        "--multiclass",
+        action="store_true",
+        help="keep the classes apart instead of two, which helps trees to find the TDEs",
     )
 
 
@@ -359,8 +361,8 @@ def _add_threshold(parser: Any, folds: int) -> None:
         "--threshold",
         type=_threshold,
         metavar="T",
-        help="probability from which on an object is called positive: tune (default), none (the "
-        "larger probability wins) or a number between 0 and 1",
+        help="probability from which on an object is called positive: tune (default: for balanced "
+        "accuracy), none (the larger probability wins) or a number between 0 and 1",
     )
     parser.add_argument(
         "--threshold-folds",

@@ -143,7 +143,8 @@ def check_class_sizes(y: np.ndarray, n_splits: Any, parameter: str, where: str =
         label = classes.tolist()[sizes.argmin()]
         raise ValueError(
             f"class {label!r} has {sizes.min()} objects in {where}, fewer than the "
-            f"{n_splits} folds of {parameter}={n_splits}."
+            f"{n_splits} folds of {parameter}={n_splits}; expected fewer folds, or a class like it "
+            "to be put together with it."
         )
 
 

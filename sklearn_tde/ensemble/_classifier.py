@@ -414,6 +414,8 @@ default="f1"
         return np.where(called, positive, others.argmax(axis=1))
 
     def _probabilities(self, X: Any) -> np.ndarray:
+        if not len(X):
+            return np.empty((0, len(self.classes_)))
         prepared, probabilities = prepare_again(self.transformers_, X), []
         for name, given, models in zip(self._names, prepared, self.estimators_, strict=True):
             probabilities += [

@@ -80,8 +80,10 @@ class TransformerTransientClassifier(BaseSequenceClassifier):
     pretrained : FrozenEstimator or None, default=None
         A fitted TransformerTransientClassifier in a :class:`sklearn.frozen.FrozenEstimator` (which
         keeps it fitted when this one is cloned), whose weights the training begins with in place of
-        random ones: such as one trained on simulations. It has the same features and the same
-        size, and is left as it is; where its classes are others, the last layer begins anew.
+        random ones: such as the last step of a pipeline fitted on simulations,
+        ``FrozenEstimator(pipeline[-1])``. It has the same size and number of features, which must
+        mean the same (same grid, same bands: that is not checked), and is left as it is; where its
+        classes are others, the last layer begins anew.
     device : str, default="auto"
         Where to compute, such as "cpu" or "cuda". "auto": "cuda" where there is one.
     mixed_precision : bool, default=False

@@ -59,6 +59,7 @@ RUNS = [
     ("ia", "features without templates", 1),
     ("all", "features without templates", 1),
     ("all", "recommended, two classes", 1),
+    ("all", "forest, seven classes", 1),
     ("ia", "boosting", 1),
     ("all", "boosting", 1),
     ("ia", "transformer", 1),
@@ -73,7 +74,7 @@ def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFr
     if model_name in ("lstm", "trees"):
         model_name, control = name, ""
     labels, cv = y, 5
-    if task == "all" and (model_name == "forest" or control == "two classes"):
+    if task == "all" and (name == "forest" or control == "two classes"):
         labels = np.where(y == "TDE", "TDE", "other")
     if control == "labels permuted":
         labels = np.random.default_rng(repeat).permutation(labels)

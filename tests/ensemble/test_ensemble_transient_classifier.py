@@ -457,3 +457,9 @@ def test_errors_name_the_object(light_curves):
         model.predict_proba([one])
     with pytest.raises(ValueError, match="object 0: band is 'i'"):
         clone(unfitted).fit([one] * 8, ["TDE", "SN Ia"] * 4)
+
+
+def test_no_objects_have_no_probabilities(table, fitted):
+    X = table[0]
+    assert fitted.predict_proba(X[:0]).shape == (0, len(fitted.classes_))
+    assert fitted.predict(X[:0]).shape == (0,)

@@ -24,13 +24,12 @@ from sklearn.utils.validation import (
 
 from sklearn_tde import __version__
 from sklearn_tde._labels import check_groups, plain_labels, refuse_missing_labels
-from sklearn_tde._photometry import shown
 from sklearn_tde.neural_network._held_out import split_held_out
 from sklearn_tde.neural_network._per_object import check_weights
 from sklearn_tde.neural_network._prediction import predicted_logits
 from sklearn_tde.neural_network._sequences import Sequences, check_sequences
+from sklearn_tde.neural_network._starts import begin_with, check_pretrained, check_warm_start
 from sklearn_tde.neural_network._training import (
-    begin_with,
     check_saved_weights,
     class_weights,
     get_weights,
@@ -134,7 +133,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
                 f"y has one class, {classes.tolist()[0]!r}; expected at least two classes."
             )
         if going_on:
-            self._check_warm_start(classes)
+            check_warm_start(self, classes)
         weight = check_weights(sample_weight, X, codes, classes)
         groups = check_groups(groups, len(X)) if self.early_stopping else None
         kept = weight > 0
@@ -165,7 +164,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         rows, valid = np.arange(len(X)), None
         # What prediction and a saved model need, whatever `set_params` does later.
         self._fitted_params = {name: getattr(self, name) for name in self._kept_params}
-        self._check_pretrained()
+        check_pretrained(self)
         if self.early_stopping:
             split_seed = random_state.randint(2**31 - 1)
             rows, held_out = split_held_out(ranks, groups, self.validation_fraction, split_seed)
@@ -201,39 +200,6 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = len(self.history_)
         # The part set aside would stay in memory with the net.
         net.train_split = None
-
-    def _check_warm_start(self, classes: np.ndarray) -> None:
-        """Refuse to go on with a network that no longer fits."""
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True: y has the classes {classes.tolist()}, the last fit had "
-                f"{self.classes_.tolist()}; expected the same."
-            )
-        for name, value in self._fitted_params.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"warm_start=True: {name} is {getattr(self, name)!r}, the last fit had "
-                    f"{value!r}; expected the same."
-                )
-
-    def _check_pretrained(self) -> None:
-        """Refuse to begin with a network that does not fit."""
-        if self.pretrained is None:
-            return
-        earlier = self.pretrained.estimator
-        if type(earlier) is not type(self):
-            raise TypeError(
-                f"pretrained holds {shown(earlier)}; expected a {type(self).__name__} in a "
-                "FrozenEstimator, such as the last step of a pipeline."
-            )
-        check_is_fitted(earlier)
-        fitted = {**earlier._fitted_params, "n_features_in_": earlier.n_features_in_}
-        for name, value in {**self._fitted_params, "n_features_in_": self.n_features_in_}.items():
-            if fitted[name] != value:
-                raise ValueError(
-                    f"pretrained: its {name} is {fitted[name]!r}, here it is {value!r}; expected "
-                    "the same."
-                )
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
         """Return the logits.

@@ -255,21 +255,6 @@ def set_weights(net: NeuralNet, weights: Mapping[str, np.ndarray]) -> None:
     )
 
 
-def begin_with(net: NeuralNet, earlier: Any, classes: np.ndarray, order: np.ndarray) -> None:
-    """Give an initialised net the weights of a fitted classifier, but for outputs of other classes.
-
-    The net's outputs stand for ``classes[order]``, the classifier's for its own sorted classes.
-    """
-    weights = get_weights(earlier.net_)
-    if np.array_equal(earlier.classes_, classes):
-        set_weights(net, weights)
-        reorder_outputs(net, order)
-        return
-    last = f"head.{len(net.module_.head) - 1}."
-    drawn = get_weights(net)
-    set_weights(net, {name: (drawn if name.startswith(last) else weights)[name] for name in drawn})
-
-
 def check_saved_weights(
     weights: Mapping[str, np.ndarray],
     network: type[nn.Module],

@@ -16,44 +16,11 @@ from sklearn_tde._containers import as_nested_frame
 from sklearn_tde._flat import flattened, some_objects
 from sklearn_tde.light_curves import check_light_curves
 from sklearn_tde.preprocessing._corrections import extinction_ratios, redshifts, transmissions
-from sklearn_tde.preprocessing._feature_groups import (
-    _activity,
-    _brightness,
-    _cadence,
-    _color,
-    _decay,
-    _early,
-    _gaussian_process,
-    _history,
-    _linex,
-    _luminosity,
-    _power_law,
-    _rebrightening,
-    _shape,
-    _temperature,
-    _templates,
-)
+from sklearn_tde.preprocessing._feature_groups import GROUPS
 from sklearn_tde.preprocessing._feature_groups._curves import make_curves
 
 #: Objects at a time: their working arrays stay in the processor's cache.
 _CHUNK = 1024
-_GROUPS = {
-    "color": _color,
-    "shape": _shape,
-    "decay": _decay,
-    "rebrightening": _rebrightening,
-    "early": _early,
-    "history": _history,
-    "template": _templates,
-    "power_law": _power_law,
-    "linex": _linex,
-    "temperature": _temperature,
-    "brightness": _brightness,
-    "cadence": _cadence,
-    "gaussian_process": _gaussian_process,
-    "activity": _activity,
-    "luminosity": _luminosity,
-}
 
 
 class LightCurveFeatures(TransformerMixin, BaseEstimator):
@@ -343,7 +310,13 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
         X = as_nested_frame(X)
         flat = flattened(X, tuple(self.bands))
         redshift, transmission = self._redshift(X), self._transmission(X)
-        out = np.empty((flat.n_objects, self.n_features_out_))
+        n_features = len(self.get_feature_names_out())
+        if n_features != self.n_features_out_:
+            raise ValueError(
+                f"bands={self.bands!r} and groups={self.groups!r} have {n_features} features, "
+                f"those of fit had {self.n_features_out_}; expected the same, or another fit."
+            )
+        out = np.empty((flat.n_objects, n_features))
         for begin in range(0, flat.n_objects, _CHUNK):
             chunk = slice(begin, begin + _CHUNK)
             with np.errstate(all="ignore"):
@@ -355,7 +328,7 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
                     redshift=None if redshift is None else redshift[chunk],
                     transmission=None if transmission is None else transmission[chunk],
                 )
-                tables = [_GROUPS[name].compute(curves) for name in self.groups]
+                tables = [GROUPS[name].compute(curves) for name in self.groups]
             out[chunk] = np.concatenate(tables, axis=1)
         out[~np.isfinite(out)] = np.nan
         return out
@@ -374,7 +347,7 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
             The names, such as "color_g_r_peak".
         """
         bands = tuple(self.bands)
-        names = [name for group in self.groups for name in _GROUPS[group].names(bands)]
+        names = [name for group in self.groups for name in GROUPS[group].names(bands)]
         return np.array(names, dtype=object)
 
     def _check_parameters(self) -> None:
@@ -386,11 +359,11 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
                 raise ValueError(f"{name} must be different strings; got {values!r}.")
             if not len(values):
                 raise ValueError(f"{name} is empty; expected at least one.")
-        unknown = [name for name in self.groups if name not in _GROUPS]
+        unknown = [name for name in self.groups if name not in GROUPS]
         if unknown:
             raise ValueError(
                 f"groups: {unknown[0]!r} is not known; expected some of "
-                f"{', '.join(map(repr, _GROUPS))}."
+                f"{', '.join(map(repr, GROUPS))}."
             )
         names = self.get_feature_names_out().tolist()
         if not names:

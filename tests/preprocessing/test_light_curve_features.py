@@ -12,7 +12,7 @@ from sklearn_tde import check_light_curves, make_transients
 from sklearn_tde.preprocessing import LightCurveFeatures, _features
 
 #: Luminosities need redshifts.
-ALL = tuple(name for name in _features._GROUPS if name != "luminosity")
+ALL = tuple(name for name in _features.GROUPS if name != "luminosity")
 FITS = ("template", "power_law", "linex", "temperature", "gaussian_process", "activity")
 QUICK = tuple(name for name in ALL if name not in FITS)
 #: Magnitudes per day of the rise, and of the decline of each band after day 20.
@@ -406,3 +406,11 @@ def test_a_clone_with_a_mapping_is_equal(transients):
     np.testing.assert_array_equal(
         features.fit_transform(X), LightCurveFeatures(groups=("color",)).fit_transform(X)
     )
+
+
+def test_other_groups_than_those_of_fit_are_refused():
+    X, _ = make_transients(n_tde=2, n_sn_ia=2, random_state=0)
+    features = LightCurveFeatures(groups=("color",)).fit(X)
+    features.set_params(groups=("color", "shape"))
+    with pytest.raises(ValueError, match="features, those of fit had 19; expected the same"):
+        features.transform(X)

@@ -17,7 +17,7 @@ from sklearn_tde.preprocessing._feature_groups._curves import make_curves
 FIELDS = ("time", "band", "flux", "flux_err")
 FITS = ("template", "power_law", "linex", "temperature", "gaussian_process", "activity")
 #: Luminosities need redshifts.
-ALL = tuple(name for name in _features._GROUPS if name != "luminosity")
+ALL = tuple(name for name in _features.GROUPS if name != "luminosity")
 GROUPS = tuple(name for name in ALL if name not in FITS)
 OF_FLUX_RATIOS = tuple(name for name in GROUPS if name != "brightness")
 

@@ -35,6 +35,14 @@ ROOMS = {
         "Pipelines",
         "Estimators put together the recommended way.",
     ),
+    "calibration": (
+        "Calibration",
+        "Probabilities for another mix of classes, and sets of classes that hold the true one.",
+    ),
+    "novelty": (
+        "Novelty",
+        "Objects unlike all that a classifier was trained on.",
+    ),
     "evaluation": (
         "Evaluation",
         "Honest numbers: nested cross-validation, intervals and paired comparisons.",
@@ -42,6 +50,10 @@ ROOMS = {
     "inspection": (
         "Inspection",
         "Pictures of light curves, of training, of mistakes and of comparisons.",
+    ),
+    "testing": (
+        "Testing",
+        "Checks for estimators of light curves, yours included.",
     ),
     "persistence": (
         "Persistence",

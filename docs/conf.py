@@ -59,6 +59,7 @@ html_sidebars = {
     for page in (
         "quickstart",
         "own_light_curves",
+        "features",
         "scikit_learn",
         "labels",
         "imbalance",

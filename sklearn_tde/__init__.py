@@ -9,26 +9,44 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import (
+        calibration,
         datasets,
         ensemble,
         evaluation,
         inspection,
         light_curves,
         neural_network,
+        novelty,
         persistence,
         pipelines,
         preprocessing,
         sampling,
         scale,
+        testing,
     )
+    from .calibration import ConformalTransientClassifier, PriorAdjustedClassifier
     from .datasets import load_alerce_detections, load_light_curves, make_transients
     from .ensemble import EnsembleTransientClassifier
-    from .evaluation import compare_reports, cross_validation_report, tde_scorers
+    from .evaluation import (
+        compare_reports,
+        coverage_report,
+        cross_validation_report,
+        early_classification_report,
+        follow_up_curve,
+        score_trajectory,
+        tde_scorers,
+        threshold_for,
+    )
     from .inspection import (
+        ConformalCoverageDisplay,
+        EarlyClassificationDisplay,
+        FollowUpDisplay,
         LightCurveDisplay,
         MistakesDisplay,
+        ReliabilityDisplay,
         ReportComparisonDisplay,
         TrainingHistoryDisplay,
+        TrajectoryDisplay,
     )
     from .light_curves import (
         check_light_curves,
@@ -37,6 +55,7 @@ if TYPE_CHECKING:
         unpack_light_curves,
     )
     from .neural_network import LSTMTransientClassifier, TransformerTransientClassifier
+    from .novelty import TransientNoveltyDetector
     from .persistence import export_onnx, load_model, save_model
     from .pipelines import (
         LightCurvePipeline,
@@ -45,14 +64,24 @@ if TYPE_CHECKING:
         make_tde_classifier,
         make_transformer_pipeline,
     )
-    from .preprocessing import LightCurveFeatures, LightCurveGridder, LightCurveSequencer
-    from .sampling import LightCurveOverSampler
+    from .preprocessing import (
+        LightCurveFeatures,
+        LightCurveGridder,
+        LightCurveSequencer,
+        LightCurveTruncator,
+        SimulationFeatures,
+    )
+    from .sampling import LightCurveOverSampler, PartialLightCurveSampler
     from .scale import score_catalog
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConformalCoverageDisplay",
+    "ConformalTransientClassifier",
+    "EarlyClassificationDisplay",
     "EnsembleTransientClassifier",
+    "FollowUpDisplay",
     "LSTMTransientClassifier",
     "LightCurveDisplay",
     "LightCurveFeatures",
@@ -60,18 +89,29 @@ __all__ = [
     "LightCurveOverSampler",
     "LightCurvePipeline",
     "LightCurveSequencer",
+    "LightCurveTruncator",
     "MistakesDisplay",
+    "PartialLightCurveSampler",
+    "PriorAdjustedClassifier",
+    "ReliabilityDisplay",
     "ReportComparisonDisplay",
+    "SimulationFeatures",
     "TrainingHistoryDisplay",
+    "TrajectoryDisplay",
     "TransformerTransientClassifier",
+    "TransientNoveltyDetector",
+    "calibration",
     "check_light_curves",
     "compare_reports",
+    "coverage_report",
     "cross_validation_report",
     "datasets",
+    "early_classification_report",
     "ensemble",
     "evaluation",
     "export_onnx",
     "flatten_light_curves",
+    "follow_up_curve",
     "inspection",
     "light_curves",
     "load_alerce_detections",
@@ -83,6 +123,7 @@ __all__ = [
     "make_transformer_pipeline",
     "make_transients",
     "neural_network",
+    "novelty",
     "pack_light_curves",
     "persistence",
     "pipelines",
@@ -91,20 +132,38 @@ __all__ = [
     "save_model",
     "scale",
     "score_catalog",
+    "score_trajectory",
     "tde_scorers",
+    "testing",
+    "threshold_for",
     "unpack_light_curves",
 ]
 
 # Each room and the names of it that are public here; the rooms are public themselves.
 _ROOMS = {
+    "calibration": ("ConformalTransientClassifier", "PriorAdjustedClassifier"),
     "datasets": ("load_alerce_detections", "load_light_curves", "make_transients"),
     "ensemble": ("EnsembleTransientClassifier",),
-    "evaluation": ("compare_reports", "cross_validation_report", "tde_scorers"),
+    "evaluation": (
+        "compare_reports",
+        "coverage_report",
+        "cross_validation_report",
+        "early_classification_report",
+        "follow_up_curve",
+        "score_trajectory",
+        "tde_scorers",
+        "threshold_for",
+    ),
     "inspection": (
+        "ConformalCoverageDisplay",
+        "EarlyClassificationDisplay",
+        "FollowUpDisplay",
         "LightCurveDisplay",
         "MistakesDisplay",
+        "ReliabilityDisplay",
         "ReportComparisonDisplay",
         "TrainingHistoryDisplay",
+        "TrajectoryDisplay",
     ),
     "light_curves": (
         "check_light_curves",
@@ -113,6 +172,7 @@ _ROOMS = {
         "unpack_light_curves",
     ),
     "neural_network": ("LSTMTransientClassifier", "TransformerTransientClassifier"),
+    "novelty": ("TransientNoveltyDetector",),
     "persistence": ("export_onnx", "load_model", "save_model"),
     "pipelines": (
         "LightCurvePipeline",
@@ -121,9 +181,16 @@ _ROOMS = {
         "make_tde_classifier",
         "make_transformer_pipeline",
     ),
-    "preprocessing": ("LightCurveFeatures", "LightCurveGridder", "LightCurveSequencer"),
-    "sampling": ("LightCurveOverSampler",),
+    "preprocessing": (
+        "LightCurveFeatures",
+        "LightCurveGridder",
+        "LightCurveSequencer",
+        "LightCurveTruncator",
+        "SimulationFeatures",
+    ),
+    "sampling": ("LightCurveOverSampler", "PartialLightCurveSampler"),
     "scale": ("score_catalog",),
+    "testing": (),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
@@ -23,6 +24,7 @@ from sklearn_tde._cli_files import (
 )
 from sklearn_tde._cli_predict import predict
 from sklearn_tde._flat import FIELDS
+from sklearn_tde._labels import check_class_sizes
 from sklearn_tde.datasets import load_light_curves, make_transients
 from sklearn_tde.evaluation import cross_validation_report
 from sklearn_tde.evaluation._threshold import apply_threshold, used_threshold
@@ -37,6 +39,7 @@ from sklearn_tde.pipelines import (
     make_transformer_pipeline,
 )
 from sklearn_tde.preprocessing import LightCurveFeatures, LightCurveGridder, LightCurveSequencer
+from sklearn_tde.preprocessing._simulation_features import SIMULATED_BANDS
 
 __all__ = ["cross_validate", "fit", "predict", "simulate"]
 
@@ -124,6 +127,7 @@ def fit(arguments: Namespace) -> str:
     if _tunes_itself(arguments, threshold):
         threshold = None
     if arguments.kind == "recommended":
+        check_class_sizes(y, arguments.threshold_folds, "threshold_cv")
         n_fits = len(model.estimators) * arguments.threshold_folds
         model.set_params(n_jobs=_n_jobs(arguments, n_fits))
     model = apply_threshold(
@@ -187,9 +191,22 @@ def _choose_classes(X: Any, y: np.ndarray, arguments: Namespace) -> tuple[Any, n
         X, y = X[kept], y[kept]
     if len(set(y)) < 2:
         raise ValueError(f"all {len(y)} objects are {positive!r}; expected at least two classes.")
-    if arguments.multiclass or len(set(y)) == 2:
+    if len(set(y)) == 2 or _keeps_classes(arguments):
         return X, y
+    if arguments.multiclass is None and arguments.kind in ("features", "recommended"):
+        others = ", ".join(sorted({*y} - {positive}))
+        sys.stderr.write(
+            f"sklearn-tde: note: {others} are learned as one class, {_REST!r}; --multiclass keeps "
+            f"them apart, which helps to find {positive}.\n"
+        )
     return X, np.where(y == positive, positive, _REST)
+
+
+def _keeps_classes(arguments: Namespace) -> bool:
+    """Whether more than two classes stay apart: a threshold that is a number needs two."""
+    if arguments.multiclass is not None:
+        return arguments.multiclass
+    return arguments.kind == "recommended" and not isinstance(arguments.threshold, float)
 
 
 def _binary_threshold(y: np.ndarray, arguments: Namespace) -> str | float | None:
@@ -224,6 +241,7 @@ def _make_model(
     if kind == "recommended":
         model = make_tde_classifier(
             bands=bands,
+            simulations=set(bands) <= set(SIMULATED_BANDS),
             pos_label=arguments.positive_class,
             threshold_scoring="balanced_accuracy" if threshold == "tune" else None,
             cv=arguments.threshold_folds,

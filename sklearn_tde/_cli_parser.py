@@ -6,83 +6,14 @@ import argparse
 from typing import Any, NoReturn
 
 from sklearn_tde import __version__
-
-_DESCRIPTION = """\
-Find tidal disruption events (TDEs) in the light curves of transients.
-
-  simulate        write a simulated sample
-  cross-validate  how far can the probabilities be trusted? table, plots
-  fit             train a model and save it
-  predict         rank new objects with a saved model
-"""
-
-_EPILOG = """\
-examples:
-  sklearn-tde cross-validate --output results
-  sklearn-tde simulate observations.csv objects.csv
-  sklearn-tde fit observations.csv --objects objects.csv --output model.joblib
-  sklearn-tde predict model.joblib new.csv --output ranked.csv
-
-exit status: 0 all is well; 1 internal error; 2 bad input, with one line that says what;
-130 interrupted.
-"""
-
-_SIMULATE = """\
-examples:
-  sklearn-tde simulate observations.csv objects.csv
-  sklearn-tde simulate obs.parquet obj.parquet --n-tde 500 --n-sn-ia 5000 --n-agn 500
-"""
-
-_CROSS_VALIDATE = """\
-Without OBSERVATIONS the embedded simulated sample is used, 66 TDEs and 555 SNe Ia. The class
---positive-class is told from all others together; --classes leaves out objects of other classes,
-and --multiclass keeps the classes apart (then there is no threshold, but that of --model
-recommended). The threshold is tuned for balanced accuracy within each training fold.
-
---output writes report.txt, scores.csv, folds.csv, predictions.csv (out of fold) and the figures
-confusion_matrix, precision_recall, calibration, light_curve and, of networks, training_history.
-
-examples:
-  sklearn-tde cross-validate --output results
-  sklearn-tde cross-validate observations.parquet --objects objects.parquet \\
-      --classes "TDE,SN Ia" --repeats 3 --output results
-  sklearn-tde cross-validate obs.csv --objects obj.csv --reference --epochs 100
-"""
-
-_FIT = """\
-The model is a scikit-learn estimator. In a file that ends in .tde it can be shared: loading it,
-with predict or sklearn_tde.load_model, executes nothing, and a README.md inside says what it is
-(needs skops, pip install "sklearn-tde[share]"). With any other ending it is a joblib file, which
-can execute any code when it is loaded: load only joblib files that you trust like a program.
-
-examples:
-  sklearn-tde fit observations.csv --objects objects.csv --output model.joblib
-  sklearn-tde fit observations.csv --objects objects.csv --output model.tde
-  sklearn-tde fit observations.csv --objects objects.csv --output model.joblib \\
-      --model recommended --multiclass
-  sklearn-tde fit alerts.csv --object-id oid --time mjd --band fid --band-name 1=g \\
-      --band-name 2=r --mag magpsf --mag-err sigmapsf --sign isdiffpos --label class \\
-      --output model.joblib
-"""
-
-_PREDICT = """\
-The table has one row per object, the most probable first: rank, object_id, probability,
-prediction, n_observations, first_time, last_time. Ties stay in the order of the input.
-
-A Parquet file may be larger than the memory: it is read and scored in chunks, quickest if the
-rows of each object are next to each other. CSV and the table of --objects are read as a whole.
-With --output, every chunk is kept in the folder TABLE.part as soon as it is scored, and TABLE is
-written when all are. After an interruption of any kind the same command goes on where it stopped;
-if MODEL, a table or an option has changed, it asks for --restart.
-
-A MODEL that ends in .tde is safe to load from anyone (needs skops). Any other is a joblib file,
-which can execute any code when it is loaded: use only files that you trust like a program.
-
-examples:
-  sklearn-tde predict model.joblib new.csv --output ranked.csv
-  sklearn-tde predict model.joblib new.parquet | head
-  sklearn-tde predict model.joblib tonight.parquet --output ranked.parquet
-"""
+from sklearn_tde._cli_texts import (
+    CROSS_VALIDATE,
+    DESCRIPTION,
+    EPILOG,
+    FIT,
+    PREDICT,
+    SIMULATE,
+)
 
 
 class BadArgumentsError(Exception):
@@ -99,19 +30,19 @@ class _Parser(argparse.ArgumentParser):
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; its errors are `BadArgumentsError`."""
     look = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    parser = _Parser(prog="sklearn-tde", description=_DESCRIPTION, epilog=_EPILOG, **look)
+    parser = _Parser(prog="sklearn-tde", description=DESCRIPTION, epilog=EPILOG, **look)
     parser.add_argument("--version", action="version", version=f"sklearn-tde {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, add_arguments, description, epilog in (
-        ("simulate", _add_simulate, "Write a simulated sample of light curves.", _SIMULATE),
+        ("simulate", _add_simulate, "Write a simulated sample of light curves.", SIMULATE),
         (
             "cross-validate",
             _add_cross_validate,
             "Cross-validate a model and report its scores with 95 % intervals.",
-            _CROSS_VALIDATE,
+            CROSS_VALIDATE,
         ),
-        ("fit", _add_fit, "Train a model on labelled light curves.", _FIT),
-        ("predict", _add_predict, "Rank objects by probability with a saved model.", _PREDICT),
+        ("fit", _add_fit, "Train a model on labelled light curves.", FIT),
+        ("predict", _add_predict, "Rank objects by probability with a saved model.", PREDICT),
     ):
         command = commands.add_parser(name, description=description, epilog=epilog, **look)
         add_arguments(command)
@@ -203,7 +134,8 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--positive-class",
         metavar="NAME",
-        help="class to rank by (default: TDE, or the second class of two)",
+        help="class to rank by (default: that of the threshold of --model recommended; else "
+        "TDE, or the second class of two)",
     )
     parser.add_argument(
         "--output",
@@ -315,8 +247,10 @@ def _add_classes(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--multiclass",
-        action="store_true",
-        help="keep the classes apart instead of two, which helps trees to find the TDEs",
+        action=argparse.BooleanOptionalAction,
+        help="keep the classes apart, which helps trees to find the TDEs, or learn all but "
+        "--positive-class as one, other (default: apart with --model recommended, unless "
+        "--threshold is a number; else as one)",
     )
 
 

@@ -22,9 +22,7 @@ def predicted_codes(model: Any, X: Any, probabilities: np.ndarray) -> np.ndarray
 
     `predict` runs the networks a second time, which is saved where its rule is known.
     """
-    last = model
-    while isinstance(last, Pipeline) or hasattr(last, "best_estimator_"):
-        last = last[-1] if isinstance(last, Pipeline) else last.best_estimator_
+    last = _last_step(model)
     if isinstance(last, _LARGEST):
         return probabilities.argmax(axis=1)
     if isinstance(last, EnsembleTransientClassifier):
@@ -34,6 +32,25 @@ def predicted_codes(model: Any, X: Any, probabilities: np.ndarray) -> np.ndarray
         return pd.Index(model.classes_).get_indexer(model.predict(X))
     threshold, positive = rule
     return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)
+
+
+def decision_threshold(model: Any, pos_label: Any) -> float | None:
+    """Return the probability from which on a fitted model predicts a class; None: no threshold."""
+    last = _last_step(model)
+    threshold = getattr(last, "threshold_", None)
+    if threshold is not None and getattr(last, "pos_label_", pos_label) == pos_label:
+        return float(threshold)
+    rule = _threshold_rule(last)
+    if rule is None or last.classes_[rule[1]] != pos_label:
+        return None
+    return rule[0]
+
+
+def _last_step(model: Any) -> Any:
+    """Return what predicts in the end."""
+    while isinstance(model, Pipeline) or hasattr(model, "best_estimator_"):
+        model = model[-1] if isinstance(model, Pipeline) else model.best_estimator_
+    return model
 
 
 def _threshold_rule(classifier: Any) -> tuple[float, int] | None:

@@ -29,6 +29,8 @@ _OPTIONS = {
     "Other names are given by argument.": "Other names are given by option, see --help.",
     "(load_light_curves does with unlisted='drop')": "(--unlisted drop)",
     "as in band_names": "as in --band-name",
+    "a class like it to be put together with it": "a class like it to be put together with it "
+    "(--no-multiclass: all but one)",
     "threshold_cv=": "--threshold-folds ",
     "cv=": "--folds ",
 }

@@ -251,7 +251,7 @@ def quick_trees(monkeypatch):
 
     def recommended(**params):
         few_here = {f"features__{name}": value for name, value in few.items()}
-        return make_recommended(**params).set_params(**few_here)
+        return make_recommended(**params | {"simulations": False}).set_params(**few_here)
 
     monkeypatch.setattr(_cli_commands, "make_feature_pipeline", features)
     monkeypatch.setattr(_cli_commands, "make_tde_classifier", recommended)
@@ -275,7 +275,7 @@ def test_the_recommended_model_tunes_its_own_threshold(quick_trees, tables, file
     tables[1].to_csv("obj.csv", index=False)
     folds = ["--threshold-folds", "2", "--epochs", "1", "--n-jobs", "1"]
     arguments = ["obs.csv", "--objects", "obj.csv", "--model", "recommended", *folds]
-    assert main(["fit", *arguments, "--output", "m.joblib", "--multiclass"]) == 0
+    assert main(["fit", *arguments, "--output", "m.joblib"]) == 0
     model = joblib.load("m.joblib")
     assert model.classes_.tolist() == ["AGN", "SN Ia", "TDE"]
     assert (model.cv, model.pos_label_, model.threshold_scoring) == (2, "TDE", "balanced_accuracy")
@@ -286,9 +286,31 @@ def test_the_recommended_model_tunes_its_own_threshold(quick_trees, tables, file
     table = pd.read_csv("ranked.csv").set_index("object_id")
     X, _ = sklearn_tde.load_light_curves("obs.csv", "obj.csv")
     assert table.loc[X.index, "prediction"].tolist() == model.predict(X).tolist()
+    assert "note" not in capsys.readouterr().err
     assert main(["fit", *arguments, "--output", "m.joblib", "--threshold", "0.7"]) == 0
     fixed = joblib.load("m.joblib")
     assert (fixed.threshold, fixed.estimator_.threshold_) == (0.7, None)
+    assert "note: AGN, SN Ia are learned as one class, 'other'; --multiclass" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_recommended_model_ranks_by_the_class_of_its_threshold(
+    quick_trees, tables, files, capsys
+):
+    tables[0].to_csv("obs.csv", index=False)
+    tables[1].to_csv("obj.csv", index=False)
+    arguments = ["obs.csv", "--objects", "obj.csv", "--model", "recommended", "--epochs", "1"]
+    arguments += ["--output", "m.joblib", "--n-jobs", "1"]
+    message = refused(capsys, ["fit", *arguments, "--threshold-folds", "3"])
+    assert "'AGN' has 2 objects in y, fewer than the 3 folds of --threshold-folds 3" in message
+    assert "--no-multiclass" in message
+    arguments += ["--threshold-folds", "3", "--no-multiclass", "--positive-class", "SN Ia"]
+    assert main(["fit", *arguments]) == 0
+    assert "note" not in capsys.readouterr().err
+    assert main(["predict", "m.joblib", "obs.csv", "--output", "ranked.csv"]) == 0
+    assert "predicted SN Ia" in capsys.readouterr().out
+    assert set(pd.read_csv("ranked.csv")["prediction"]) <= {"SN Ia", "other"}
 
 
 def test_other_models_are_cross_validated_with_the_figures_they_have(quick_trees, files, capsys):

@@ -30,7 +30,14 @@ from sklearn_tde import (
     make_transients,
     unpack_light_curves,
 )
-from sklearn_tde.preprocessing import LightCurveFeatures, LightCurveSequencer
+from sklearn_tde.novelty import TransientNoveltyDetector
+from sklearn_tde.preprocessing import (
+    LightCurveFeatures,
+    LightCurveSequencer,
+    LightCurveTruncator,
+    SimulationFeatures,
+)
+from sklearn_tde.sampling import PartialLightCurveSampler
 
 FIELDS = ("time", "band", "flux", "flux_err")
 #: Settings to check; a public estimator without one is checked as it comes.
@@ -62,8 +69,13 @@ EXAMPLES = [
         scale="running",
         context=("redshift",),
     ),
+    # The training is the same whatever the light curves are.
+    SimulationFeatures(classes=("TDE", "SN Ia"), n_objects=20, n_ages=0),
+    LightCurveTruncator(age=12.0, n_detections=9, since="confirmed", bands=("g", "r")),
     LightCurveOverSampler(random_state=0),
     LightCurveOverSampler(n_copies=1, redshift_factor=1.5, time_shift=5.0, random_state=0),
+    TransientNoveltyDetector(cv=2, random_state=0),
+    PartialLightCurveSampler(n_copies=9, since="confirmed", duplicates="drop", random_state=0),
 ]
 
 
@@ -77,7 +89,11 @@ def public_estimators():
 
 
 #: What an estimator cannot be made without; it is what it is called by, and comes first.
-REQUIRED = {"EnsembleTransientClassifier": {"estimators": [("dummy", DummyClassifier())]}}
+REQUIRED = {
+    "ConformalTransientClassifier": {"estimator": DummyClassifier()},
+    "EnsembleTransientClassifier": {"estimators": [("dummy", DummyClassifier())]},
+    "PriorAdjustedClassifier": {"estimator": DummyClassifier()},
+}
 
 
 def made(estimator_class):
@@ -331,8 +347,32 @@ def test_neither_X_nor_y_is_changed(estimator, data):
 # --- transformers -------------------------------------------------------------------------------
 
 
+def values_of(Xt):
+    """Return the output of a transformer as an array; light curves are filled up with zeros."""
+    if not isinstance(Xt, NestedFrame):
+        return Xt
+    flat = flatten_light_curves(Xt, bands=("g", "r"))
+    rank = np.arange(len(flat.time)) - flat.offsets[flat.object_position]
+    values = np.zeros((len(Xt), 400, len(FIELDS)))
+    values[flat.object_position, rank] = np.column_stack([getattr(flat, name) for name in FIELDS])
+    return values
+
+
+def transform(transformer, X):
+    return values_of(transformer.transform(X))
+
+
+def gives_light_curves(transformer, X):
+    return isinstance(clone(transformer).fit(X).transform(X), NestedFrame)
+
+
 @every_transformer
 def test_an_unfitted_transformer_says_so(transformer, data):
+    if not get_tags(transformer).requires_fit:
+        fitted = clone(transformer).fit(data[0])
+        unfitted = transform(clone(transformer), data[0])
+        np.testing.assert_array_equal(unfitted, transform(fitted, data[0]))
+        return
     with pytest.raises(NotFittedError, match=f"This {type(transformer).__name__} instance is not"):
         clone(transformer).transform(data[0])
 
@@ -340,6 +380,8 @@ def test_an_unfitted_transformer_says_so(transformer, data):
 @every_transformer
 def test_the_output_is_finite_and_named_on_its_last_axis(transformer, data):
     X, y = data
+    if gives_light_curves(transformer, X):
+        pytest.skip("the output is light curves")
     transformer = clone(transformer)
     Xt = transformer.fit_transform(X, y)
     assert isinstance(Xt, np.ndarray)
@@ -368,7 +410,7 @@ def test_transform_leaves_no_trace(transformer, data):
 def test_saving_and_loading_keeps_every_bit(transformer, data, tmp_path):
     X, _ = data
     fitted = clone(transformer).fit(X)
-    expected = fitted.transform(X)
+    expected = transform(fitted, X)
     joblib.dump(fitted, tmp_path / "transformer.joblib")
     for loaded in (
         pickle.loads(pickle.dumps(fitted)),
@@ -376,22 +418,22 @@ def test_saving_and_loading_keeps_every_bit(transformer, data, tmp_path):
         copy.deepcopy(fitted),
     ):
         assert loaded.get_params() == fitted.get_params()
-        np.testing.assert_array_equal(loaded.transform(X), expected)
+        np.testing.assert_array_equal(transform(loaded, X), expected)
 
 
 @every_transformer
 def test_an_object_is_transformed_the_same_in_any_company(transformer, data):
     X, _ = data
     fitted = clone(transformer).fit(X)
-    expected = fitted.transform(X)
+    expected = transform(fitted, X)
     rows = np.array([7, 7, 1, 0, 10, 6, 2])  # repeated, out of order, the odd objects among them
-    assert_same_values(fitted.transform(X.iloc[rows]), expected[rows])
-    assert_same_values(fitted.transform(X.iloc[::-1]), expected[::-1])
+    assert_same_values(transform(fitted, X.iloc[rows]), expected[rows])
+    assert_same_values(transform(fitted, X.iloc[::-1]), expected[::-1])
     for k in range(len(X)):
-        assert_same_values(fitted.transform(X.iloc[[k]]), expected[[k]])
-    assert fitted.transform(X.iloc[:0]).shape == (0, *expected.shape[1:])
+        assert_same_values(transform(fitted, X.iloc[[k]]), expected[[k]])
+    assert transform(fitted, X.iloc[:0]).shape == (0, *expected.shape[1:])
     many = pd.concat([X] * 60)
-    assert_same_values(fitted.transform(many), np.concatenate([expected] * 60))
+    assert_same_values(transform(fitted, many), np.concatenate([expected] * 60))
 
 
 @every_transformer
@@ -399,19 +441,19 @@ def test_the_names_of_objects_do_not_matter(transformer, data):
     X, _ = data
     fitted = clone(transformer).fit(X)
     same_name = NestedFrame(X.set_axis(["one name"] * len(X)))
-    np.testing.assert_array_equal(fitted.transform(same_name), fitted.transform(X))
+    np.testing.assert_array_equal(transform(fitted, same_name), transform(fitted, X))
 
 
 @every_transformer
 def test_every_container_is_transformed_the_same(transformer, data):
     X, _ = data
-    expected = clone(transformer).fit(X).transform(X)
+    expected = transform(clone(transformer).fit(X), X)
     for name, container in containers_for(transformer).items():
         given = container(X)
         for Xt in (
-            clone(transformer).fit(given).transform(given),
-            clone(transformer).fit_transform(given),
-            clone(transformer).fit(X).transform(given),
+            transform(clone(transformer).fit(given), given),
+            values_of(clone(transformer).fit_transform(given)),
+            transform(clone(transformer).fit(X), given),
         ):
             np.testing.assert_array_equal(Xt, expected, err_msg=name)
 
@@ -419,7 +461,7 @@ def test_every_container_is_transformed_the_same(transformer, data):
 @every_transformer
 def test_the_order_of_observations_does_not_matter(transformer, data):
     X, _ = data
-    expected = clone(transformer).fit(X).transform(X)
+    expected = transform(clone(transformer).fit(X), X)
     table = unpack_light_curves(X).sample(frac=1, random_state=0)
     shuffled = [
         table.loc[(table["object_id"] == name) & table["time"].notna(), list(FIELDS)].to_dict(
@@ -428,7 +470,7 @@ def test_the_order_of_observations_does_not_matter(transformer, data):
         | {"redshift": z}
         for name, z in zip(X.index, X["redshift"], strict=True)
     ]
-    np.testing.assert_array_equal(clone(transformer).fit_transform(shuffled), expected)
+    np.testing.assert_array_equal(values_of(clone(transformer).fit_transform(shuffled)), expected)
 
 
 @every_transformer
@@ -450,6 +492,31 @@ def test_an_output_of_three_axes_stays_an_array(transformer, data):
         for Xt in (fitted.transform(X), clone(transformer).fit_transform(X)):
             assert type(Xt) is np.ndarray
             np.testing.assert_array_equal(Xt, expected)
+
+
+@every_transformer
+def test_light_curves_that_come_out_keep_their_names_columns_and_type(transformer, data):
+    X, _ = data
+    if not gives_light_curves(transformer, X):
+        pytest.skip("the output is an array")
+    fitted = clone(transformer).fit(X)
+    expected = fitted.transform(X)
+    assert expected.index.equals(X.index)
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(expected).drop(columns="light_curve"),
+        pd.DataFrame(X).drop(columns="light_curve"),
+    )
+    assert expected["light_curve"].dtype == X["light_curve"].dtype
+    assert fitted.get_feature_names_out().tolist() == list(X.columns)
+    for container in ("default", "pandas", None):
+        assert fitted.set_output(transform=container) is fitted
+    with pytest.raises(ValueError, match="transform='polars'.*is a NestedFrame"):
+        Pipeline([("first", transformer), ("last", "passthrough")]).set_output(transform="polars")
+    for container in ("pandas", "polars"):
+        with sklearn.config_context(transform_output=container):
+            for Xt in (fitted.transform(X), clone(transformer).fit_transform(X)):
+                assert isinstance(Xt, NestedFrame)
+                pd.testing.assert_frame_equal(Xt, expected)
 
 
 # --- samplers -----------------------------------------------------------------------------------
@@ -510,7 +577,8 @@ def test_a_sampler_survives_saving(sampler, data):
 
 
 def test_every_public_estimator_that_takes_light_curves_is_checked():
-    checked = {type(e) for e in ESTIMATORS if hasattr(e, "transform") or hasattr(e, "fit_resample")}
+    methods = ("transform", "fit_resample", "score_samples")
+    checked = {type(e) for e in ESTIMATORS if any(hasattr(e, method) for method in methods)}
     assert {c for c in public_estimators() if takes_light_curves(c)} == checked
     assert len(TRANSFORMERS) >= 3
     assert len(SAMPLERS) >= 2

@@ -114,7 +114,7 @@ def host_table(X):
 
 def recommended(**params):
     """The recommended classifier with fewer trees and a smaller network."""
-    model = make_tde_classifier(cv=2, random_state=0, verbose=0)
+    model = make_tde_classifier(simulations=False, cv=2, random_state=0, verbose=0)
     few = {"features__groups": ("color", "shape"), "classifier__n_estimators": 3}
     few = {f"features__{name}": value for name, value in few.items()}
     return model.set_params(**few, lstm=small(), **params)
@@ -338,6 +338,22 @@ def test_the_same_model_has_the_same_hash(fitted, saved, tmp_path):
     )
     assert first["model_sha256"] == second["model_sha256"]
     assert first["model_sha256"] == sha256(members(saved)["model.skops"]).hexdigest()
+
+
+def test_no_memory_beside_the_numbers_of_a_tree_is_in_the_file(transients, tmp_path):
+    features = LightCurveFeatures(groups=("brightness",))
+    model = make_feature_pipeline(features=features, classifier=DecisionTreeClassifier())
+    model.fit(*transients)
+    nodes = model[-1].tree_.__getstate__()["nodes"]
+    gap = nodes.dtype.fields["missing_go_to_left"][1] + 1
+    in_memory = nodes.view(np.uint8).reshape(len(nodes), -1)
+    digests = set()
+    for k, rubbish in enumerate((0, 255)):
+        in_memory[:, gap:] = rubbish
+        assert in_memory.shape[1] > gap
+        digests.add(save_model(model, tmp_path / f"{k}.tde"))
+    assert len(digests) == 1
+    assert load_model(tmp_path / "1.tde")[-1].tree_.node_count == len(nodes)
 
 
 def test_metadata_say_what_the_model_is(transients, tmp_path):

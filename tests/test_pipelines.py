@@ -270,7 +270,11 @@ def test_the_steps_of_a_feature_pipeline():
         ({"features": "color"}, TypeError, "features must be a LightCurveFeatures; got 'color'"),
         ({"classifier": ExtraTreesClassifier}, TypeError, "classifier must be a classifier with"),
         ({"classifier": LinearRegression()}, TypeError, "with predict_proba; got LinearRegression"),
-        ({"sampler": "all"}, TypeError, "sampler must be a LightCurveOverSampler; got 'all'"),
+        (
+            {"sampler": "all"},
+            TypeError,
+            "LightCurveOverSampler or a PartialLightCurveSampler; got 'all'",
+        ),
         (
             {"classifier": GaussianNB(), "random_state": 0},
             ValueError,
@@ -304,6 +308,12 @@ def test_features_that_are_never_defined_do_no_harm(transients, classifier):
     assert np.isfinite(model.predict_proba(transients[0])).all()
 
 
+def test_a_single_class_is_refused_by_trees_as_by_networks(transients):
+    for model in (few_features(), small()):
+        with pytest.raises(ValueError, match="y has one class, 'TDE'; expected at least two"):
+            model.fit(transients[0], ["TDE"] * len(transients[1]))
+
+
 def test_features_tell_tdes_from_supernovae(transients):
     model = few_features(classifier=ExtraTreesClassifier(50), random_state=0).fit(*transients)
     test, labels = make_transients(n_tde=30, n_sn_ia=60, random_state=1)
@@ -317,7 +327,11 @@ def recommended(**params):
     model = make_tde_classifier(**{"cv": 2, "random_state": 0} | params)
     features = LightCurveFeatures(groups=("color", "history"))
     return model.set_params(
-        features__features=features, features__classifier__n_estimators=5, lstm=small(max_epochs=1)
+        features__features=features,
+        features__classifier__n_estimators=5,
+        features__classifier__min_samples_leaf=1,
+        lstm=small(max_epochs=1),
+        sampler__ages=(20,),
     )
 
 
@@ -328,10 +342,13 @@ def test_the_recommended_classifier_is_what_it_says():
     )
     assert isinstance(model, EnsembleTransientClassifier)
     assert [name for name, _ in model.estimators] == ["features", "lstm"]
-    assert model.get_params()["features__features__bands"] == ("u", "g", "r")
+    assert model.get_params()["features__features__features__bands"] == ("u", "g", "r")
+    plain = make_tde_classifier(bands=["c", "o"], simulations=False)
+    assert plain.get_params()["features__features__bands"] == ("c", "o")
     assert model.get_params()["lstm__gridder__bands"] == ("u", "g", "r")
     assert model.get_params()["lstm__classifier__n_masks"] == 3
-    assert model.weights == (2.0, 1.0)
+    assert model.weights == (4.0, 1.0)
+    assert model.sampler.ages == (5, 10, 20, 40, 80)
     assert (model.pos_label, model.threshold_scoring, model.cv) == ("AGN", None, splitter)
     assert make_tde_classifier().threshold_scoring == "f1"
 

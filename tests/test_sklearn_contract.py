@@ -15,19 +15,23 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import sklearn_tde
 from sklearn_tde import (
+    ConformalTransientClassifier,
     EnsembleTransientClassifier,
     LightCurvePipeline,
+    PriorAdjustedClassifier,
     flatten_light_curves,
     make_lstm_pipeline,
     make_transients,
     pack_light_curves,
 )
+from sklearn_tde.preprocessing import LightCurveTruncator
 
 #: Parameters that make an estimator quick enough; the others run with their defaults.
 QUICK = {
@@ -52,8 +56,29 @@ QUICK = {
         "threshold_scoring": None,
         "random_state": 0,
     },
+    "PriorAdjustedClassifier": {"estimator": LogisticRegression(), "prior": "uniform"},
+    "ConformalTransientClassifier": {"estimator": LogisticRegression(), "cv": 2},
+    "TransientNoveltyDetector": {
+        "features": StandardScaler(),
+        "classifier": LogisticRegression(),
+        "cv": 2,
+    },
     # Copies that equal their parents, which the checks can find again in the table.
     "LightCurveOverSampler": {"flux_noise": 0.0, "drop": 0.0, "truncation": 0.0},
+    "PartialLightCurveSampler": {"ages": (1e6,)},
+}
+TAKE_WHAT_THEIR_PARTS_TAKE = (
+    ConformalTransientClassifier,
+    ConformalTransientClassifier,
+    EnsembleTransientClassifier,
+    PriorAdjustedClassifier,
+)
+OF_SAMPLERS = {
+    "check_samplers_multiclass_ova": "labels are one per object, not one column per class",
+    "check_n_features_in": "it counts the columns of the light curves, not of the table",
+    "check_n_features_in_after_fitting": (
+        "it counts the columns of the light curves, not of the table"
+    ),
 }
 #: Checks that fail always, and why.
 EXPECTED_FAILURES = {
@@ -65,12 +90,11 @@ EXPECTED_FAILURES = {
         }
         for name in ("LSTMTransientClassifier", "TransformerTransientClassifier")
     },
-    "LightCurveOverSamplerOfNumbers": {
-        "check_samplers_multiclass_ova": "labels are one per object, not one column per class",
-        "check_n_features_in": "it counts the columns of the light curves, not of the table",
-        "check_n_features_in_after_fitting": (
-            "it counts the columns of the light curves, not of the table"
-        ),
+    "LightCurveOverSamplerOfNumbers": OF_SAMPLERS,
+    "PartialLightCurveSamplerOfNumbers": {
+        **OF_SAMPLERS,
+        "check_samplers_one_label": "it balances nothing, and takes any labels",
+        "check_samplers_fit": "it balances nothing, and has no strategy",
     },
     "LightCurvePipeline": {
         "check_dont_overwrite_parameters": "scikit-learn's Pipeline fits its steps in place",
@@ -156,6 +180,19 @@ class SamplerOfNumbers(OfNumbers):
         return flux.reshape(-1, table.shape[1]), y
 
 
+class TruncatorOfNumbers(OfNumbers):
+    """The same for what hands light curves on: with no limit set, the numbers that came in."""
+
+    def fit(self, X, y=None):
+        super().fit(X, y)
+        validate_data(self, X)
+        return self
+
+    def transform(self, X):
+        n_features = validate_data(self, X, reset="n_features_in_" not in vars(self)).shape[1]
+        return flatten_light_curves(super().transform(X)).flux.reshape(-1, n_features)
+
+
 class EnsembleTransientClassifierOfNumbers(EnsembleTransientClassifier):
     """The same for an ensemble of such classifiers, whose class to find is the last label."""
 
@@ -200,7 +237,7 @@ NUMERIC = [
     if not takes_light_curves(c)
 ]
 TRANSFORMERS = [
-    of_numbers(c, OfNumbers)
+    of_numbers(c, TruncatorOfNumbers if c is LightCurveTruncator else OfNumbers)
     for c in ESTIMATORS
     if takes_light_curves(c) and hasattr(c, "transform")
 ]
@@ -255,8 +292,8 @@ def test_imbalanced_learn_checks(sampler, check):
 
 def test_a_classifier_declares_what_it_takes():
     for estimator_class in ESTIMATORS:
-        if estimator_class is EnsembleTransientClassifier:
-            continue  # takes what its members take
+        if estimator_class in TAKE_WHAT_THEIR_PARTS_TAKE:
+            continue
         if issubclass(estimator_class, ClassifierMixin):
             tags = get_tags(quick(estimator_class))
             assert tags.input_tags.two_d_array

@@ -8,10 +8,16 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, _safe_indexing, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
@@ -27,11 +33,13 @@ from sklearn_tde._labels import (
     refuse_missing_labels,
 )
 from sklearn_tde._photometry import shown
+from sklearn_tde.ensemble._ages import growth
 from sklearn_tde.ensemble._decision import (
     SCORINGS,
     best_threshold,
     calibrated,
     combined,
+    fit_growing_sigmoid,
     fit_sigmoid,
     log_odds,
 )
@@ -44,6 +52,7 @@ from sklearn_tde.ensemble._members import (
     prepare_again,
 )
 from sklearn_tde.ensemble._parts import split_into_parts
+from sklearn_tde.ensemble._samples import resampled, with_copies
 
 
 class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
@@ -61,9 +70,19 @@ class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
         on objects of `fit`.
     weights : array-like of shape (n_estimators,) or None, default=None
         Weights of the members in the average, above 0. None: all weigh the same.
+    sampler : sampler or None, default=None
+        What adds copies to the objects of `fit`, such as
+        :class:`sklearn_tde.sampling.PartialLightCurveSampler` their earlier states. Copies stay
+        where their parents are, train the members and take part in the calibration, where an
+        object and its copies together count once. Its result begins with the objects themselves,
+        and it has `sample_indices_`. None: no copies.
     pos_label : int, float, bool, str or None, default=None
         The class that is calibrated and has the threshold. None: "TDE" where that is a label,
         or 1 where the labels are 0 and 1.
+    calibrate_by : {"age"} or None, default=None
+        "age": slope and intercept of the calibration are linear in ln(1 + a), with `a` the days
+        from the first detection to the last observation, 40 at most. For light curves, with a
+        `sampler` that makes young ones. None: they are the same for all objects.
     threshold_scoring : {"f1", "balanced_accuracy", "matthews_corrcoef", "accuracy"} or None, \
 default="f1"
         What the threshold maximises, of `pos_label` against the rest. None: `predict` returns the
@@ -95,8 +114,16 @@ default="f1"
     slope_, intercept_ : float
         Of the calibration: the log-odds of `pos_label_` against the rest are multiplied and
         shifted by them.
+    age_slope_, age_intercept_ : float
+        What is added to them times ln(1 + a); 0 unless `calibrate_by` is "age".
     out_of_fold_proba_ : ndarray of shape (n_objects, n_classes), dtype float64
         Calibrated probabilities of the training objects by models that were not trained on them.
+    out_of_fold_copies_ : ndarray of shape (n_copies, n_classes), dtype float64
+        The same of the copies that the sampler made.
+    sampler_ : sampler or None
+        The sampler with the seed that it had: given the same objects, it makes the same copies.
+    copy_indices_ : ndarray of shape (n_copies,), dtype int64
+        Position of the parent of each copy among the training objects.
     weights_ : ndarray of shape (n_estimators,), dtype float64
         The weights of the members.
     estimators_ : list of list of estimators
@@ -152,7 +179,9 @@ default="f1"
     _parameter_constraints = {
         "estimators": [list],
         "weights": ["array-like", None],
+        "sampler": [HasMethods(["fit_resample"]), None],
         "pos_label": [Real, str, "boolean", None],
+        "calibrate_by": [StrOptions({"age"}), None],
         "threshold_scoring": [StrOptions(set(SCORINGS)), None],
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
         "refit": ["boolean"],
@@ -166,7 +195,9 @@ default="f1"
         estimators: list[tuple[str, Any]],
         *,
         weights: Sequence[float] | None = None,
+        sampler: Any = None,
         pos_label: int | float | bool | str | None = None,
+        calibrate_by: str | None = None,
         threshold_scoring: str | None = "f1",
         cv: Any = 5,
         refit: bool = False,
@@ -176,7 +207,9 @@ default="f1"
     ) -> None:
         self.estimators = estimators
         self.weights = weights
+        self.sampler = sampler
         self.pos_label = pos_label
+        self.calibrate_by = calibrate_by
         self.threshold_scoring = threshold_scoring
         self.cv = cv
         self.refit = refit
@@ -263,12 +296,15 @@ default="f1"
         groups = check_groups(groups, len(y))
         random_state = check_random_state(self.random_state)
         parts = split_into_parts(self.cv, y, groups, random_state.randint(2**31 - 1))
+        X, y, parents, sampler = resampled(self.sampler, X, y, random_state)
+        parts = with_copies(parts, parents)
         self._forget()
+        self.sampler_ = sampler
         self.classes_, self.pos_label_, self.weights_ = classes, pos_label, weights
         self._names = [name for name, _ in self.estimators]
         self.transformers_, prepared, rest = prepare(self.estimators, X)
         models = self._train(prepared, rest, y, parts, random_state)
-        self._decide(prepared, models, y, parts)
+        self._decide(prepared, models, y, parts, parents, self._growth(X))
         if not self.slope_:
             warnings.warn(
                 f"the members find {pos_label!r} among objects they were not trained on no better "
@@ -316,6 +352,8 @@ default="f1"
         models: list[list[Any]],
         y: np.ndarray,
         parts: list[tuple[np.ndarray, np.ndarray]],
+        parents: np.ndarray,
+        growth: np.ndarray | None,
     ) -> None:
         """Calibrate and tune by what each model says of the objects it was not trained on."""
         probabilities = np.empty((len(models), len(y), len(self.classes_)))
@@ -328,8 +366,19 @@ default="f1"
         average = combined(probabilities, self.weights_)
         positive = self._positive()
         is_positive = y == self.pos_label_
-        self.slope_, self.intercept_ = fit_sigmoid(log_odds(average[:, positive]), is_positive)
-        self.out_of_fold_proba_ = calibrated(average, positive, self.slope_, self.intercept_)
+        # An object and its copies together count once.
+        weight = 1.0 / np.bincount(parents)[parents]
+        odds = log_odds(average[:, positive])
+        self.age_slope_ = self.age_intercept_ = 0.0
+        if growth is None:
+            self.slope_, self.intercept_ = fit_sigmoid(odds, is_positive, weight)
+        else:
+            found = fit_growing_sigmoid(odds, is_positive, weight, growth)
+            self.slope_, self.intercept_, self.age_slope_, self.age_intercept_ = found
+        proba = self._calibrated(average, growth)
+        n_objects = parents.max() + 1
+        self.out_of_fold_proba_, self.out_of_fold_copies_ = proba[:n_objects], proba[n_objects:]
+        self.copy_indices_ = parents[n_objects:]
         self.threshold_ = None
         if self.threshold_scoring is not None:
             found = self.out_of_fold_proba_[:, positive]
@@ -423,7 +472,18 @@ default="f1"
             ]
         weights = np.repeat(self.weights_, [len(models) for models in self.estimators_])
         average = combined(np.stack(probabilities), weights)
-        return calibrated(average, self._positive(), self.slope_, self.intercept_)
+        return self._calibrated(average, self._growth(X))
+
+    def _growth(self, X: Any) -> np.ndarray | None:
+        """Return what the calibration depends on, if it does."""
+        return None if self.calibrate_by is None else growth(X)
+
+    def _calibrated(self, average: np.ndarray, growth: np.ndarray | None) -> np.ndarray:
+        slope, intercept = self.slope_, self.intercept_
+        if growth is not None:
+            slope = slope + self.age_slope_ * growth
+            intercept = intercept + self.age_intercept_ * growth
+        return calibrated(average, self._positive(), slope, intercept)
 
     def _positive(self) -> int:
         """Return the column of `pos_label_`."""
@@ -448,7 +508,15 @@ def _checked_labels(X: Any, y: Any) -> np.ndarray:
     check_classification_targets(y)
     n_objects = _num_samples(X)
     if len(y) != n_objects:
-        raise ValueError(f"y has {len(y)} labels for {n_objects} objects; expected one for each.")
+        hint = ""
+        if isinstance(X, pd.DataFrame) and {"time", "band"} <= set(X.columns):
+            hint = (
+                " A table with one row per observation is packed first: pack_light_curves, or "
+                "load_light_curves with the labels."
+            )
+        raise ValueError(
+            f"y has {len(y)} labels for {n_objects} objects; expected one for each.{hint}"
+        )
     return y
 
 

@@ -13,11 +13,21 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import InputTags, get_tags
 
 from sklearn_tde._photometry import shown
-from sklearn_tde.preprocessing import LightCurveFeatures, LightCurveGridder, LightCurveSequencer
+from sklearn_tde.preprocessing import (
+    LightCurveFeatures,
+    LightCurveGridder,
+    LightCurveSequencer,
+    SimulationFeatures,
+)
 
 #: Transformers that learn nothing: what they make of an object is the same in every part. Only
 #: these, because what inherits from them may learn.
-_LEARN_NOTHING = (LightCurveFeatures, LightCurveGridder, LightCurveSequencer)
+_LEARN_NOTHING = (
+    LightCurveFeatures,
+    LightCurveGridder,
+    LightCurveSequencer,
+    SimulationFeatures,
+)
 # Single precision may end a rounding error outside the unit interval.
 _ROUNDING = 1e-6
 

@@ -58,6 +58,24 @@ def check_weighted(estimator, params) -> None:
             )
 
 
+def default_name(estimator) -> str:
+    """Name an estimator by its class, a pipeline by that of its last step.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator.
+
+    Returns
+    -------
+    name : str
+        The name of the class.
+    """
+    # imbalanced-learn's pipelines are scikit-learn's too.
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return type(last).__name__
+
+
 def object_names(X) -> np.ndarray:
     """Name each object: by the index of X where there is one, by position otherwise.
 

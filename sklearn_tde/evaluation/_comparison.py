@@ -58,10 +58,10 @@ def compare_reports(
     comparison : DataFrame of shape (n_metrics, 6)
         One row per metric: the pooled `value` of `report` and of the `baseline`; `difference`,
         the first minus the second, so that positive means `report` is higher (which is better,
-        but for the Brier score, and for the calibration, whose slope is best at 1 and whose
-        intercept at 0); `low` and `high`, the paired bootstrap interval of the difference;
-        `repeat_sd`, the standard deviation of the difference between repeats (NaN for one
-        repeat). What one of the two does not have is NaN.
+        but for the Brier score and the log loss, and for the calibration, whose slope is best at
+        1 and whose intercept at 0); `low` and `high`, the paired bootstrap interval of the
+        difference; `repeat_sd`, the standard deviation of the difference between repeats (NaN for
+        one repeat). What one of the two does not have is NaN.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def compare_reports(
     roc_auc            0.01 -0.01  0.03
     brier_score       -0.01 -0.02 -0.00
     """
-    _check_comparable(report, baseline)
+    check_comparable(report, baseline)
     draws = report._bootstrap(n_bootstrap, random_state)
     # The same seed and strata: the same objects are drawn for both.
     baseline_draws = baseline._bootstrap(n_bootstrap, random_state)
@@ -118,7 +118,14 @@ def compare_reports(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 
 
-def _check_comparable(report, baseline):
+def check_comparable(report, baseline) -> None:
+    """Refuse reports on different objects, labels, folds or positive classes.
+
+    Parameters
+    ----------
+    report, baseline : CrossValidationReport or EarlyClassificationReport
+        The reports.
+    """
     names = f"{report.name!r} and {baseline.name!r}"
     if report.pos_label != baseline.pos_label:
         raise ValueError(

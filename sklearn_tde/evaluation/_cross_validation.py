@@ -5,10 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.parallel import Parallel, delayed
-from tqdm import tqdm
 
 from sklearn_tde._cross_fitting import seed_estimator
 from sklearn_tde._labels import check_class_sizes, check_pos_label
@@ -18,9 +15,10 @@ from ._checks import (
     check_labels,
     check_per_object,
     check_weighted,
+    default_name,
     object_names,
 )
-from ._folds import fit_and_predict, plan_folds, predict_splits
+from ._folds import fit_and_predict, plan_folds, predict_splits, run_folds
 from ._report import CrossValidationReport
 from ._threshold import (
     THRESHOLD_METRICS,
@@ -192,7 +190,8 @@ def cross_validation_report(
       share of positives;
     - `brier_score`, the mean squared error of that probability, and `brier_skill`, one minus its
       ratio to that of always predicting the share of positives among the scored objects: 1 is
-      perfect, 0 no better than that share;
+      perfect, 0 no better than that share; `log_loss`, minus the mean logarithm of the
+      probability of what each object is, `pos_label` or not;
     - `calibration_slope`, of a logistic regression of the labels on the logits of the
       probabilities [2]_: 1 is right, below 1 the probabilities are too extreme, above too timid;
       and `calibration_intercept`, of one with the slope held at 1 ("calibration in the large"): 0
@@ -248,6 +247,7 @@ def cross_validation_report(
     ROC AUC                   0.963   0.921 to 0.990    0.963 +- 0.051
     Brier score               0.031   0.020 to 0.043    0.031 +- 0.010
     Brier skill               0.661   0.531 to 0.784    0.662 +- 0.111
+    log loss                  0.117   0.075 to 0.167    0.117 +- 0.053
     calibration slope         0.908   0.703 to 1.344    1.125 +- 0.316
     calibration intercept    -0.139  -0.642 to 0.341   -0.190 +- 0.884
     """
@@ -273,7 +273,8 @@ def cross_validation_report(
         )
         for fold in folds
     ]
-    results = _run_folds(
+    results = run_folds(
+        _run_fold,
         tasks,
         n_jobs=n_jobs,
         verbose=verbose,
@@ -291,7 +292,7 @@ def cross_validation_report(
         pd.concat(predictions),
         pd.DataFrame(rows),
         pos_label=pos_label,
-        name=_default_name(estimator) if name is None else name,
+        name=default_name(estimator) if name is None else name,
         threshold=describe_threshold(threshold, threshold_scoring),
         n_bootstrap=n_bootstrap,
         confidence_level=confidence_level,
@@ -308,16 +309,6 @@ def _inner_splits(threshold, cv, y, groups, pos_label, fold):
         return None
     groups = None if groups is None else groups[fold.train]
     return threshold_splits(cv, y[fold.train], groups, pos_label, fold.seed)
-
-
-def _run_folds(tasks, *, n_jobs, verbose, **options):
-    """Run the folds, several at a time if asked, under a progress bar."""
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_run_fold)(*task, **options) for task in tasks
-    )
-    # None: tqdm itself finds out whether there is a terminal.
-    disable = None if verbose else True
-    yield from tqdm(results, total=len(tasks), desc="folds", unit="fold", disable=disable)
 
 
 def _run_fold(estimator, fold, splits, *, X, y, threshold, scoring, keep, **options):
@@ -355,9 +346,3 @@ def _run_fold(estimator, fold, splits, *, X, y, threshold, scoring, keep, **opti
         "score_time": result["score_time"],
     }
     return predictions, row, inner, result["estimator"] if keep else None
-
-
-def _default_name(estimator):
-    # imbalanced-learn's pipelines are scikit-learn's too.
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return type(last).__name__

@@ -1,6 +1,7 @@
 """Which objects train and which are scored, repeat by repeat, and the fit of one fold."""
 
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from sklearn.model_selection import (
     check_cv,
     cross_validate,
 )
+from sklearn.utils.parallel import Parallel, delayed
+from tqdm import tqdm
 
 from sklearn_tde._cross_fitting import make_splitter
 from sklearn_tde._labels import plain_value
@@ -159,6 +162,41 @@ def _warn_about_shared_names(folds, names):
             return
 
 
+def run_folds(
+    run: Callable, tasks: Sequence[tuple], *, n_jobs: int | None, verbose: int, **options
+) -> Iterator:
+    """Run the folds, several at a time if asked, under a progress bar.
+
+    Parameters
+    ----------
+    run : callable
+        What to do for a fold: ``run(*task, **options)``.
+
+    tasks : sequence of tuple
+        One per fold.
+
+    n_jobs : int or None
+        Number of folds at a time.
+
+    verbose : int
+        With 1, a progress bar if the standard error is a terminal; with 0, none.
+
+    **options
+        What all folds have in common.
+
+    Yields
+    ------
+    result : object
+        What `run` returned, in the order of the tasks.
+    """
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(run)(*task, **options) for task in tasks
+    )
+    # None: tqdm itself finds out whether there is a terminal.
+    disable = None if verbose else True
+    yield from tqdm(results, total=len(tasks), desc="folds", unit="fold", disable=disable)
+
+
 def fit_and_predict(
     estimator, X, y, fold: Fold, *, params, pos_label, names: np.ndarray, labels: bool = True
 ) -> dict:
@@ -218,7 +256,7 @@ def fit_and_predict(
     )
     fitted = validated["estimator"][0]
     column = fitted.classes_.tolist().index(pos_label)
-    _check_probabilities(predicted["probability"], fitted, fold, names)
+    check_probabilities(predicted["probability"], fitted, fold, names)
     return {
         "estimator": fitted,
         "fit_time": validated["fit_time"][0],
@@ -277,7 +315,23 @@ def predict_splits(estimator, X, y, fold: Fold, splits, **options) -> tuple[pd.D
     return pd.concat(tables, ignore_index=True), seconds
 
 
-def _check_probabilities(probability, fitted, fold, names):
+def check_probabilities(probability: np.ndarray, fitted, fold: Fold, names: np.ndarray) -> None:
+    """Refuse what an estimator says of the test objects of a fold if it is no probability.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n_test, n_classes)
+        What `predict_proba` returned.
+
+    fitted : estimator
+        The estimator that returned it.
+
+    fold : Fold
+        Whose test objects they are.
+
+    names : ndarray of shape (n_objects,)
+        The names of the objects.
+    """
     where = f"fold {fold.number} of repeat {fold.repeat}"
     expected = (len(fold.test), len(fitted.classes_))
     if probability.shape != expected:

@@ -13,16 +13,13 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn_tde._labels import plain_value
 
 from ._report_text import headings, pooled_text
-from ._scores import ScoredSample, bootstrap_scores, percentile_interval
+from ._scores import ScoredSample, bootstrap_scores, log_losses, percentile_interval
 from ._threshold import (
     THRESHOLD_METRICS,
     check_threshold_request,
     describe_threshold,
     tune_threshold,
 )
-
-# A single object can be as wrong as this, as scikit-learn's log loss has it for float64.
-_SMALLEST = np.finfo(np.float64).eps
 
 
 class CrossValidationReport:
@@ -289,9 +286,7 @@ class CrossValidationReport:
         table = self.predictions_.groupby("position", as_index=False).agg(
             {"object_id": "first", "y": "first", "probability": "mean"}
         )
-        positive = table["y"] == self.pos_label
-        right = table["probability"].where(positive, 1 - table["probability"])
-        table["log_loss"] = -np.log(right.clip(_SMALLEST, 1))
+        table["log_loss"] = log_losses(table["y"] == self.pos_label, table["probability"])
         table = table.sort_values("log_loss", ascending=False, kind="stable", ignore_index=True)
         table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
         columns = ["object_id", "position", "y", "probability", "log_loss"]

@@ -7,11 +7,16 @@ import pandas as pd
 
 from ._calibration import calibration_scores
 
-# The precision at which the reports give the recall.
+# The precision at which the reports give the recall, and the recall of the precision.
 MIN_PRECISION = 0.8
+MIN_RECALL = 0.8
+
+# A single object can be as wrong as this, as scikit-learn's log loss has it for float64.
+_SMALLEST = np.finfo(np.float64).eps
 
 # What the tables call each score; `{}` stands for the positive class. The order is that of the
-# tables. The macro scores exist for more than two classes only.
+# tables. The macro scores exist for more than two classes only, the precision at a recall only
+# where it is asked for.
 METRICS = {
     "balanced_accuracy": "balanced accuracy",
     "recall": "recall ({})",
@@ -20,9 +25,11 @@ METRICS = {
     "specificity": "recall of the others",
     "average_precision": "average precision",
     "recall_at_precision": f"recall at precision {MIN_PRECISION:g}",
+    "precision_at_recall": f"precision at recall {MIN_RECALL:g}",
     "roc_auc": "ROC AUC",
     "brier_score": "Brier score",
     "brier_skill": "Brier skill",
+    "log_loss": "log loss",
     "calibration_slope": "calibration slope",
     "calibration_intercept": "calibration intercept",
     "macro_recall": "macro recall",
@@ -32,6 +39,26 @@ METRICS = {
 # Draws are made in blocks of about this many weights, so that memory does not grow with the
 # number of draws and a block stays in the processor's cache.
 _BLOCK_SIZE = 1_000_000
+
+
+def log_losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Minus the logarithm of the probability of what each object is: positive or not.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n_objects,), dtype bool
+        Whether an object is of the positive class.
+
+    probability : ndarray of shape (n_objects,)
+        Predicted probability of that class.
+
+    Returns
+    -------
+    losses : ndarray of shape (n_objects,)
+        Finite, even where a probability of 0 or 1 is wrong.
+    """
+    right = np.where(positive, probability, 1 - probability)
+    return -np.log(np.clip(right, _SMALLEST, 1))
 
 
 class ScoredSample:
@@ -68,6 +95,7 @@ class ScoredSample:
                 positive & ~called,
                 ~positive & ~called,
                 (probability - positive) ** 2,
+                log_losses(positive, probability),
             ]
         ).astype(np.float64)
 
@@ -86,7 +114,12 @@ class ScoredSample:
             self._members = np.hstack([true & called, true, called]).astype(np.float64)
 
     def scores(
-        self, weights: np.ndarray | None = None, *, calibration: bool = True
+        self,
+        weights: np.ndarray | None = None,
+        *,
+        calibration: bool = True,
+        min_precision: float = MIN_PRECISION,
+        min_recall: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Score the predictions under each weighting.
 
@@ -98,6 +131,12 @@ class ScoredSample:
         calibration : bool, default=True
             Whether to fit slope and intercept of the calibration, which takes longer than all
             the rest.
+
+        min_precision : float, default=0.8
+            The precision of `recall_at_precision`.
+
+        min_recall : float or None, default=None
+            The recall of `precision_at_recall`; None leaves that score out.
 
         Returns
         -------
@@ -114,7 +153,9 @@ class ScoredSample:
             scores |= _ranking_scores(positive, everything)
             if self._n_classes > 2:
                 scores |= self._macro_scores(weights)
-        scores["recall_at_precision"] = _recall_at_precision(positive, everything, MIN_PRECISION)
+        scores["recall_at_precision"] = _recall_at_precision(positive, everything, min_precision)
+        if min_recall is not None:
+            scores["precision_at_recall"] = _precision_at_recall(positive, everything, min_recall)
         if calibration:
             there = np.diff(positive, axis=1, prepend=0)
             others = np.diff(everything - positive, axis=1, prepend=0)
@@ -122,7 +163,7 @@ class ScoredSample:
         return {metric: scores[metric] for metric in METRICS if metric in scores}
 
     def _threshold_scores(self, weights):
-        true_pos, false_pos, false_neg, true_neg, squared = (weights @ self._columns).T
+        true_pos, false_pos, false_neg, true_neg, squared, lost = (weights @ self._columns).T
         recall = true_pos / (true_pos + false_neg)
         specificity = true_neg / (true_neg + false_pos)
         called = true_pos + false_pos
@@ -140,6 +181,7 @@ class ScoredSample:
             "specificity": specificity,
             "brier_score": brier_score,
             "brier_skill": np.where(chance > 0, 1 - brier_score / chance, np.nan),
+            "log_loss": lost / weights.sum(axis=1),
         }
 
     def recall_at_precision(
@@ -191,6 +233,14 @@ def _recall_at_precision(positive, everything, min_precision):
     # Sums of weights round: 3 of 4 must count as 0.75.
     precise = _precision(positive, everything) >= min_precision - 1e-12
     return np.where(precise | np.isnan(recall), recall, 0.0).max(axis=1)
+
+
+def _precision_at_recall(positive, everything, min_recall):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = positive / positive[:, -1:]
+    complete = (recall >= min_recall - 1e-12) | np.isnan(recall)
+    best = np.where(complete, _precision(positive, everything), 0.0).max(axis=1)
+    return np.where(positive[:, -1] > 0, best, np.nan)
 
 
 def _ranking_scores(positive, everything):

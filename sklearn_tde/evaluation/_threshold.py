@@ -71,8 +71,10 @@ def check_threshold_request(threshold, scoring, classes: np.ndarray) -> None:
     """
     if threshold is not None and len(classes) > 2:
         raise ValueError(
-            f"a threshold needs two classes, y holds {len(classes)}: {classes.tolist()}; report "
-            "one class against the rest with y == 'TDE', for example."
+            f"a threshold needs two classes, y holds {len(classes)}: {classes.tolist()}. Report "
+            "one class against the rest, with y == 'TDE' for example; or leave threshold=None and "
+            "give an EnsembleTransientClassifier, such as make_tde_classifier(), which tunes a "
+            "threshold of one class against the rest within fit."
         )
     if isinstance(scoring, type(get_scorer("accuracy"))):
         raise TypeError(

@@ -158,7 +158,7 @@ class LightCurveDisplay:
         if not isinstance(gridder, LightCurveGridder | None):
             raise TypeError(f"gridder: expected a LightCurveGridder; got {shown(gridder)}.")
         X = check_light_curves(X)
-        X = X.iloc[[_find(X.index, object_id, position)]]
+        X = X.iloc[[find_object(X.index, object_id, position)]]
         flat = flatten_light_curves(X)
         rules = LightCurveGridder() if gridder is None else gridder
         features, unit = None, ""
@@ -318,7 +318,7 @@ class LightCurveDisplay:
         return "   ".join(parts)
 
 
-def _find(index: pd.Index, object_id: Any, position: int | None) -> int:
+def find_object(index: pd.Index, object_id: Any, position: int | None) -> int:
     """Return the position of the object that is meant."""
     if object_id is not None and position is not None:
         raise ValueError(

@@ -7,12 +7,10 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_array,
@@ -26,7 +24,12 @@ from sklearn_tde import __version__
 from sklearn_tde._labels import check_groups, plain_labels, refuse_missing_labels
 from sklearn_tde.neural_network._held_out import split_held_out
 from sklearn_tde.neural_network._per_object import check_weights
-from sklearn_tde.neural_network._prediction import predicted_logits
+from sklearn_tde.neural_network._prediction import (
+    as_probabilities,
+    predicted_logits,
+    refuse_not_finite,
+    stepwise_logits,
+)
 from sklearn_tde.neural_network._sequences import Sequences, check_sequences
 from sklearn_tde.neural_network._starts import begin_with, check_pretrained, check_warm_start
 from sklearn_tde.neural_network._training import (
@@ -72,7 +75,8 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
-        "pretrained": [FrozenEstimator, None],
+        # What else it must be is checked when it is used, with a message of our own.
+        "pretrained": [HasMethods(["predict_proba"]), None],
         "device": [str],
         "mixed_precision": ["boolean"],
         "callbacks": [list, tuple, None],
@@ -226,12 +230,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         # A model of a computer with a GPU predicts without one; on loading it says so.
         device = resolve_device(self.device, missing="ignore")
         logits = predicted_logits(self.net_, self._sequences(X), device, self.mixed_precision)
-        bad = ~np.isfinite(logits).all(axis=1)
-        if bad.any():
-            raise ValueError(
-                f"object at position {int(np.flatnonzero(bad)[0])}: its logit is not finite; "
-                "expected features of the size of those in fit."
-            )
+        refuse_not_finite(logits, np.arange(len(logits)))
         return logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
@@ -254,11 +253,22 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X is not valid or has another number of features than in `fit`.
         """
-        logits = self.decision_function(X)
-        if logits.ndim == 2:
-            return softmax(logits, axis=1)
-        # Neither from the other: the smaller one would lose its digits.
-        return np.column_stack([expit(-logits), expit(logits)])
+        return as_probabilities(self.decision_function(X))
+
+    def _stepwise_proba(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the probabilities after every step that is read, as if X ended there.
+
+        They are exact where the network reads forwards only, and computes in full precision. The
+        second array tells where each object begins in the first, (n_all_steps, n_classes).
+        """
+        check_is_fitted(self)
+        sequences = self._sequences(self._checked_data(X))
+        device = resolve_device(self.device, missing="ignore")
+        logits = stepwise_logits(self.net_, sequences, device)
+        refuse_not_finite(logits, np.repeat(np.arange(len(sequences)), sequences.lengths))
+        if len(self.classes_) == 2:
+            logits = logits[:, 0]
+        return as_probabilities(logits), sequences.first
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the most probable class.

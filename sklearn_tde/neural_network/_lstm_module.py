@@ -72,6 +72,7 @@ class LSTMNetwork(nn.Module):
         seen: torch.Tensor,
         lengths: torch.Tensor,
         precise: bool = False,
+        stepwise: bool = False,
     ) -> torch.Tensor:
         """Return the logits of a batch.
 
@@ -86,11 +87,14 @@ class LSTMNetwork(nn.Module):
         precise : bool, default=False
             Whether the mean and the head are computed in float64: what rounding the number of
             steps and of objects would otherwise change there is out of sight.
+        stepwise : bool, default=False
+            Whether to return the logits after every step, as if the sequence ended there; not for
+            a network that also reads backwards.
 
         Returns
         -------
-        logits : Tensor of shape (n_objects, n_outputs)
-            The logits.
+        logits : Tensor of shape (n_objects, n_outputs) or (n_objects, n_steps, n_outputs)
+            The logits, with `stepwise` of every step.
         """
         steps = (steps - self.shift) * self.gain
         if self.mixed_precision:
@@ -100,7 +104,9 @@ class LSTMNetwork(nn.Module):
             hidden = self._read(steps, lengths)
         weight = seen.unsqueeze(2).to(hidden.dtype)
         dtype = torch.float64 if precise else hidden.dtype
-        pooled = (hidden * weight).sum(dim=1, dtype=dtype) / weight.sum(dim=1).clamp(min=1.0)
+        add_up = torch.cumsum if stepwise else torch.sum
+        number = add_up(weight, dim=1).clamp(min=1.0)
+        pooled = add_up(hidden * weight, dim=1, dtype=dtype) / number
         if not precise:
             return self.head(pooled)
         for layer in self.head:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
@@ -31,11 +32,13 @@ def check_pretrained(classifier: Any) -> None:
     """Refuse to begin with another classifier's network if it does not fit."""
     if classifier.pretrained is None:
         return
-    earlier = classifier.pretrained.estimator
-    if type(earlier) is not type(classifier):
+    is_frozen = isinstance(classifier.pretrained, FrozenEstimator)
+    earlier = classifier.pretrained.estimator if is_frozen else classifier.pretrained
+    if not is_frozen or type(earlier) is not type(classifier):
         raise TypeError(
-            f"pretrained holds {shown(earlier)}; expected a {type(classifier).__name__} in a "
-            "FrozenEstimator, such as the last step of a pipeline."
+            f"pretrained {'holds' if is_frozen else 'is'} {shown(earlier)}; expected a "
+            f"{type(classifier).__name__}, such as the last step of a pipeline, in a "
+            "FrozenEstimator (of sklearn.frozen)."
         )
     check_is_fitted(earlier)
     fitted = {**earlier._fitted_params, "n_features_in_": earlier.n_features_in_}

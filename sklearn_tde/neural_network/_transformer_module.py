@@ -92,6 +92,7 @@ class TransformerNetwork(nn.Module):
         seen: torch.Tensor,
         lengths: torch.Tensor,
         precise: bool = False,
+        stepwise: bool = False,
     ) -> torch.Tensor:
         """Return the logits of a batch.
 
@@ -106,11 +107,13 @@ class TransformerNetwork(nn.Module):
         precise : bool, default=False
             Whether to compute in float64, with `mixed_precision` pooling and head only: what
             rounding the number of steps and of objects would otherwise change is out of sight.
+        stepwise : bool, default=False
+            Whether to return the logits after every step, as if the sequence ended there.
 
         Returns
         -------
-        logits : Tensor of shape (n_objects, n_outputs)
-            The logits.
+        logits : Tensor of shape (n_objects, n_outputs) or (n_objects, n_steps, n_outputs)
+            The logits, with `stepwise` of every step.
         """
         if self.mixed_precision:
             with torch.autocast(steps.device.type, torch.bfloat16):
@@ -118,12 +121,13 @@ class TransformerNetwork(nn.Module):
         elif precise and steps.dtype != torch.float64:
             weights = {name: value.double() for name, value in self.state_dict().items()}
             arguments = (steps.double(), seen, lengths)
-            return torch.func.functional_call(self, weights, arguments)
+            return torch.func.functional_call(self, weights, arguments, {"stepwise": stepwise})
         else:
             hidden = self.read(steps)
-        seen = seen.unsqueeze(2)
-        largest = hidden.masked_fill(~seen, -torch.inf).amax(dim=1)
-        return self.head(torch.where(seen.any(dim=1), largest, 0.0))
+        hidden = hidden.masked_fill(~seen.unsqueeze(2), -torch.inf)
+        largest = hidden.cummax(dim=1).values if stepwise else hidden.amax(dim=1)
+        # Where nothing is observed there is no maximum.
+        return self.head(torch.where(torch.isneginf(largest), 0.0, largest))
 
     def read(self, steps: torch.Tensor) -> torch.Tensor:
         """Return what each step makes of itself and those before it, (n_objects, n_steps, size)."""

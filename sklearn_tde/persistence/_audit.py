@@ -51,10 +51,13 @@ class SchemaAudit:
     ----------
     refused : list of str
         What is not on the list: where it is, a colon, what it is.
+    names : set of str
+        The full names of the types of all nodes.
     """
 
     def __init__(self, members: Mapping[str, bytes]) -> None:
         self.refused: list[str] = []
+        self.names: set[str] = set()
         self._members = members
         self._arrays: dict[str, np.ndarray] = {}
         self._visits: dict[str, Callable[[dict[str, Any], str], None]] = {
@@ -81,7 +84,7 @@ class SchemaAudit:
             If it is not what skops writes; what is merely not trusted goes to `refused`.
         """
         try:
-            schema = json.loads(self._members["schema.json"])
+            schema = json.loads(self._members["schema.json"], object_hook=self._noted)
             protocol = schema.pop("protocol")
             schema.pop("_skops_version")
             if protocol != _PROTOCOL:
@@ -96,6 +99,12 @@ class SchemaAudit:
         unused = set(self._members) - {"schema.json"} - set(self._arrays)
         if unused and not self.refused:
             raise ModelFileError(f"it has a member {min(unused)!r} that the model does not use")
+
+    def _noted(self, node: dict[str, Any]) -> dict[str, Any]:
+        """Note the name of the type of a node."""
+        if "__class__" in node and "__module__" in node:
+            self.names.add(name_of(node))
+        return node
 
     def visit(self, node: dict[str, Any], path: str) -> None:
         """Look at a node and those in it."""
@@ -227,6 +236,7 @@ def canonical(members: Mapping[str, bytes]) -> dict[str, bytes]:
     That is the addresses of the objects, which also tell skops which of them are the same: they
     become copies. Arrays are numbered in their order, and equal ones are kept once.
     """
+    members = {name: _filled(name, content) for name, content in members.items()}
     numbered: dict[bytes, str] = {}
 
     def plain(node: Any) -> Any:
@@ -246,3 +256,18 @@ def canonical(members: Mapping[str, bytes]) -> dict[str, bytes]:
         "schema.json": schema.encode(),
         **{name: content for content, name in numbered.items()},
     }
+
+
+def _filled(name: str, content: bytes) -> bytes:
+    """Put zeros between the fields of the rows of an array, where memory held anything."""
+    if not name.endswith(".npy"):
+        return content
+    array = np.load(BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    filled = np.zeros(array.shape, array.dtype)
+    for field in array.dtype.names:
+        filled[field] = array[field]
+    buffer = BytesIO()
+    np.save(buffer, filled, allow_pickle=False)
+    return buffer.getvalue()

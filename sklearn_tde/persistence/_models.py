@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from hashlib import sha256 as sha256_of
+from importlib.metadata import version
 from inspect import ismethod
 from os import PathLike
 from pathlib import Path
@@ -295,7 +296,7 @@ def _dump(estimator: Any) -> bytes:
     try:
         copied = deepcopy(estimator)
         _break_circles(copied, set())
-        members = canonical(unpack(_import_skops("save_model").dumps(copied)))
+        members = canonical(_written(copied))
     # Whatever the parameters and attributes of unknown estimators raise.
     except Exception as error:
         raise ModelFileError(
@@ -304,6 +305,30 @@ def _dump(estimator: Any) -> bytes:
         ) from error
     _audit(members, "joblib shares any model, among people who trust each other")
     return pack(members)
+
+
+class _Members(dict):
+    """What skops takes for the archive that it writes into."""
+
+    namelist = dict.keys
+
+    def writestr(self, name: str, content: bytes | memoryview) -> None:
+        """Keep a member."""
+        self[name] = bytes(content)
+
+
+def _written(estimator: Any) -> dict[str, bytes]:
+    """Return the members of the archive that `skops.io.dumps` makes, without the archive.
+
+    That looks through all members for each new one and indents its text: a third of the time that
+    saving thousands of trees took.
+    """
+    skops = _import_skops("save_model")
+    members = _Members()
+    context = skops._utils.SaveContext(zip_file=members)
+    schema = skops._utils.get_state(estimator, context)
+    schema |= {"protocol": context.protocol, "_skops_version": version("skops")}
+    return {**members, "schema.json": json.dumps(schema).encode()}
 
 
 def _break_circles(value: Any, seen: set[int]) -> None:
@@ -334,7 +359,8 @@ def _break_circles(value: Any, seen: set[int]) -> None:
         _break_circles(child, seen)
 
 
-def _audit(members: dict[str, bytes], advice: str) -> None:
+def _audit(members: dict[str, bytes], advice: str) -> set[str]:
+    """Refuse what is not trusted; return the names of the types that there are."""
     audit = SchemaAudit(members)
     audit.run()
     if audit.refused:
@@ -345,14 +371,17 @@ def _audit(members: dict[str, bytes], advice: str) -> None:
             "estimators of sklearn_tde and those of scikit-learn and imbalanced-learn that the "
             f"user guide lists, without functions; {advice}"
         )
+    return audit.names
 
 
 def _build(model: bytes) -> Any:
     """Return the classifier in a skops archive, once it holds trusted types only."""
     members = unpack(model)
-    _audit(members, "do not load this file by other means unless you trust who made it")
+    names = _audit(members, "do not load this file by other means unless you trust who made it")
+    # Each node takes a copy of the list: the shorter, the quicker.
+    trusted = [name for name in all_trusted_types() if name in names]
     try:
-        estimator = _import_skops("load_model").loads(model, trusted=all_trusted_types())
+        estimator = _import_skops("load_model").loads(model, trusted=trusted)
         _check_classifier(estimator)
     # Attributes that do not fit together can raise anything.
     except Exception as error:

@@ -22,14 +22,22 @@ needs a check, `_audit` makes it. Left out for that reason, among others:
 from __future__ import annotations
 
 _ESTIMATORS = (
+    "sklearn_tde.calibration._cells.CalibrationCells",
+    "sklearn_tde.calibration._conformal.ConformalTransientClassifier",
+    "sklearn_tde.calibration._prior_adjusted.PriorAdjustedClassifier",
     "sklearn_tde.ensemble._classifier.EnsembleTransientClassifier",
     "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier",
     "sklearn_tde.neural_network._transformer_classifier.TransformerTransientClassifier",
+    "sklearn_tde.novelty._detector.TransientNoveltyDetector",
+    "sklearn_tde.novelty._reference.Reference",
     "sklearn_tde.pipelines._pipeline.LightCurvePipeline",
     "sklearn_tde.preprocessing._features.LightCurveFeatures",
     "sklearn_tde.preprocessing._gridder.LightCurveGridder",
     "sklearn_tde.preprocessing._sequencer.LightCurveSequencer",
+    "sklearn_tde.preprocessing._simulation_features.SimulationFeatures",
+    "sklearn_tde.preprocessing._truncator.LightCurveTruncator",
     "sklearn_tde.sampling._over_sampler.LightCurveOverSampler",
+    "sklearn_tde.sampling._partial_sampler.PartialLightCurveSampler",
     # Put together
     "imblearn.pipeline.Pipeline",
     "sklearn.compose._column_transformer.ColumnTransformer",
@@ -324,6 +332,8 @@ ATTRIBUTES_LEFT_OUT: dict[str, dict[str, str]] = {
         for name in (
             "imblearn.pipeline.Pipeline",
             "sklearn.pipeline.Pipeline",
+            "sklearn_tde.novelty._detector.TransientNoveltyDetector",
+            "sklearn_tde.novelty._reference.Reference",
             "sklearn_tde.pipelines._pipeline.LightCurvePipeline",
         )
     },

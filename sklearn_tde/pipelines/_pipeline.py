@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from imblearn.pipeline import Pipeline
+from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_tde._chunks import by_chunks
@@ -55,6 +57,32 @@ class LightCurvePipeline(Pipeline):
     >>> model.fit(X, y).predict_proba(X).shape
     (30, 2)
     """
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Fit the steps, one after the other.
+
+        Parameters
+        ----------
+        X : NestedFrame or sequence of tables of length n_objects
+            Light curves.
+        y : array-like of shape (n_objects,) or None, default=None
+            Class labels, two classes or more where the last step is a classifier.
+        **params : dict
+            Passed to the steps, as in :class:`imblearn.pipeline.Pipeline`.
+
+        Returns
+        -------
+        self : LightCurvePipeline
+            The fitted pipeline.
+
+        Raises
+        ------
+        ValueError
+            If `y` has a single class, of which some classifiers would be certain ever after.
+        """
+        if y is not None and is_classifier(self):
+            _refuse_one_class(y)
+        return super().fit(X, y, **params)
 
     @available_if(_last_step_has("predict"))
     def predict(self, X: Any, **params: Any) -> np.ndarray:
@@ -115,3 +143,13 @@ class LightCurvePipeline(Pipeline):
     ) -> np.ndarray:
         # What is passed along may be per object, and to be cut as well, or not: that is not known.
         return method(X, **params) if params else by_chunks(method, X)
+
+
+def _refuse_one_class(y: Any) -> None:
+    try:
+        classes = pd.unique(np.asarray(y, dtype=object).ravel())
+    # Whatever it is instead of labels, the steps say so.
+    except Exception:
+        return
+    if len(classes) == 1:
+        raise ValueError(f"y has one class, {classes[0]!r}; expected at least two classes.")

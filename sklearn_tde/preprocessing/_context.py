@@ -29,6 +29,7 @@ def context_values(
         if bad.any():
             raise ValueError(
                 f"object {shown(X.index[bad][0])}: {name} is {values[bad, k][0]}; expected a "
-                "finite number."
+                f"finite number. Give one to the {int(bad.sum())} of {len(X)} objects without, or "
+                "leave them out."
             )
     return values

@@ -52,10 +52,11 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
         Whether to divide out the extinction of the Milky Way, with E(B-V) from the column ``ebv``.
         The ratios A / E(B-V) are 4.145 (u), 3.28 (g), 2.18 (r), 1.684 (i), 1.323 (z) and
         1.088 (y): for g and r those of the Zwicky Transient Facility, for the others those of
-        Rubin [1]_; a mapping from bands to ratios replaces them.
+        Rubin [1]_; a mapping from bands to ratios replaces them. An object without E(B-V) (NaN) is
+        an error, in `transform` too: give it one, or leave it out.
     rest_frame : bool, default=False
         Whether days are those of the source: divided by 1 + z with z from the column ``redshift``.
-        t = 0 is found in days of the observer.
+        t = 0 is found in days of the observer. An object without a redshift (NaN) is an error.
 
     Attributes
     ----------
@@ -68,6 +69,8 @@ class LightCurveFeatures(TransformerMixin, BaseEstimator):
 
     Notes
     -----
+    The page "Features" of the documentation has tables of all columns, with units and signs.
+
     Times are days since t = 0 in the window, if nothing else is said. **The peak** of a band is
     the detection with the largest smoothed flux: the mean of the band's points within 2.5 days,
     weighted by their inverse variances. **The phase** is the days since the peak of the reference

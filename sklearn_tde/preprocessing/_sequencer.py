@@ -40,7 +40,8 @@ class LightCurveSequencer(BaseLightCurveTransformer, auto_wrap_output_keys=None)
         Days before t = 0 from which on observations are used.
     max_observations : int or None, default=None
         Most observations of an object. Of one that has more so many are taken, evenly spread over
-        their order, the first and the last among them. None: all are taken.
+        their order, the first and the last among them. Which ones hangs on later observations
+        too: a light curve that ends earlier has other steps, not fewer. None: all are taken.
     start : {"confirmed", "first"}, default="confirmed"
         What t = 0 is, as in :class:`LightCurveGridder`.
     detection_snr : float, default=5.0

@@ -34,8 +34,7 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
     start = np.zeros(flat.n_objects)
     start[observed] = flat.time[first[observed]]
 
-    # The unit of flux rounds fluxes and errors: one that is at the threshold stays a detection.
-    rows = np.flatnonzero(flat.flux >= detection_snr * (1.0 - ROUNDING) * flat.flux_err)
+    rows = detection_rows(flat, detection_snr)
     if not len(rows):
         return start
     position, time = flat.object_position[rows], flat.time[rows]
@@ -46,6 +45,45 @@ def start_times(flat: FlatLightCurves, rule: str, detection_snr: float) -> np.nd
     # Of several values for one object the last remains, which is its first detection.
     start[position[::-1]] = time[::-1]
     return start
+
+
+def detection_rows(flat: FlatLightCurves, detection_snr: float) -> np.ndarray:
+    """Return the rows of `flat` that are detections."""
+    # The unit of flux rounds fluxes and errors: one that is at the threshold stays a detection.
+    return np.flatnonzero(flat.flux >= detection_snr * (1.0 - ROUNDING) * flat.flux_err)
+
+
+def clock_known(
+    flat: FlatLightCurves, start: np.ndarray, rule: str, detection_snr: float
+) -> np.ndarray:
+    """Return the time at which t = 0 of every object was known, shape (n_objects,).
+
+    `start` is that of `start_times`. For the first detection that is its own time, for the
+    confirmed one the time of the next night's detection. Infinite where it is not known yet.
+    """
+    known = np.full(flat.n_objects, np.inf)
+    rows = detection_rows(flat, detection_snr)
+    position = flat.object_position[rows]
+    wait = DIFFERENT_NIGHT if rule == "confirmed" else 0.0
+    after = flat.time[rows] - start[position] >= wait - EDGE
+    rows, position = rows[after], position[after]
+    # Of several values for one object the last remains, which is its first detection after that.
+    known[position[::-1]] = flat.time[rows[::-1]]
+    return known
+
+
+def up_to_age(
+    flat: FlatLightCurves, start: np.ndarray, known: np.ndarray, age: np.ndarray | float
+) -> np.ndarray:
+    """Mark the observations up to an age, or to ages of shape (n_objects,), counted from `start`.
+
+    What came before t = 0 was known is always among them. So nothing that is marked, or not,
+    depends on a later observation.
+    """
+    position = flat.object_position
+    limit = np.broadcast_to(np.asarray(age, dtype=np.float64), known.shape)
+    in_time = flat.time - start[position] <= limit[position] + EDGE
+    return in_time | (flat.time <= known[position])
 
 
 def _confirmed(position: np.ndarray, time: np.ndarray, flat: FlatLightCurves) -> np.ndarray:

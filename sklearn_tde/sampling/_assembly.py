@@ -57,14 +57,14 @@ def assembled(
     lengths = np.concatenate([flat.n_observations, copies.count()])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     result = pd.DataFrame(X).drop(columns=LIGHT_CURVE).iloc[rows]
-    result.index = _names(X.index, rows)
+    result.index = names_of_copies(X.index, rows)
     nested = pd.Series(nested_array(fields, offsets), index=result.index)
     result.insert(X.columns.get_loc(LIGHT_CURVE), LIGHT_CURVE, nested)
     return NestedFrame(result)
 
 
-def _names(index: pd.Index, rows: np.ndarray) -> pd.Index:
-    """Name the copies after their parents: the name, "~" and the next free number."""
+def names_of_copies(index: pd.Index, rows: np.ndarray) -> pd.Index:
+    """Name objects and copies: copies as their parents, then "~" and the next free number."""
     parents = index.take(rows[len(index) :])
     if not all(isinstance(name, str) for name in index):
         index = pd.Index([str(name) for name in index], name=index.name)

@@ -15,14 +15,12 @@ from nested_pandas import NestedFrame
 from sklearn.base import _fit_context
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sklearn_tde._labels import plain_labels, refuse_missing_labels
 from sklearn_tde._photometry import LIMIT_SNR, MICROJANSKY_ZERO_POINT
-from sklearn_tde.light_curves import FlatLightCurves, check_light_curves, flatten_light_curves
+from sklearn_tde.light_curves import FlatLightCurves, flatten_light_curves
 from sklearn_tde.preprocessing._start import start_times
 from sklearn_tde.sampling._assembly import as_flat, assembled, labels_at
+from sklearn_tde.sampling._checks import checked_sample
 from sklearn_tde.sampling._copies import (
     Copies,
     copy_rows,
@@ -241,12 +239,7 @@ class LightCurveOverSampler(BaseOverSampler):
         self, X: Any, y: Any, accept_sparse: Any = None
     ) -> tuple[NestedFrame, np.ndarray, bool]:
         """Return light curves and labels, both valid, and count what each class gets."""
-        refuse_missing_labels(y)
-        labels = plain_labels(y)
-        check_classification_targets(labels)
-        labels = np.asarray(column_or_1d(labels, warn=True))
-        X = check_light_curves(X)
-        check_consistent_length(X, labels)
+        X, labels = checked_sample(X, y)
         classes = np.unique(labels).tolist()
         if len(classes) < 2:
             found = f"one class, {classes[0]!r}" if classes else "no labels"

@@ -11,7 +11,7 @@ from nested_pandas import NestedDtype
 
 from sklearn_tde._flat import flat_struct, sequence_of_names
 from sklearn_tde._photometry import shown
-from sklearn_tde.preprocessing import LightCurveGridder
+from sklearn_tde.preprocessing import LightCurveFeatures, LightCurveGridder, LightCurveSequencer
 from sklearn_tde.scale._partition import Scoring, observation_fields, probability_columns
 
 
@@ -40,21 +40,33 @@ def check_model(
         named = tuple(band_names.values())
     # What a search has chosen may differ from what it started with.
     chosen = getattr(model, "best_estimator_", model)
-    for gridder in chosen.get_params(deep=True).values() if hasattr(chosen, "get_params") else ():
-        if not isinstance(gridder, LightCurveGridder):
+    for step in chosen.get_params(deep=True).values() if hasattr(chosen, "get_params") else ():
+        if not isinstance(step, _READERS):
             continue
         for band in named or ():
-            if band not in gridder.bands:
+            if band not in step.bands:
                 raise ValueError(
                     f"{'band_names' if bands is None else 'bands'}: the model does not know the "
-                    f"band {shown(band)}; expected none but {', '.join(map(shown, gridder.bands))} "
+                    f"band {shown(band)}; expected none but {', '.join(map(shown, step.bands))} "
                     "(bands=(...) leaves out the observations in others)."
                 )
-        for name in gridder.context:
+        for name, purpose in _needed_columns(step):
             if name not in columns:
                 raise ValueError(
-                    f"columns: the model needs the column {name!r} as context; name it in columns."
+                    f"columns: the model needs the column {name!r} {purpose}; name it in columns."
                 )
+
+
+#: Steps that read light curves.
+_READERS = (LightCurveGridder, LightCurveSequencer, LightCurveFeatures)
+
+
+def _needed_columns(step: Any) -> list[tuple[str, str]]:
+    """Return the columns of the objects that a step reads, and what for."""
+    if not isinstance(step, LightCurveFeatures):
+        return [(name, "as context") for name in step.context]
+    needed = [("ebv", "for the extinction")] if step.extinction is not False else []
+    return needed + [("redshift", "for the rest frame")] * bool(step.rest_frame)
 
 
 def check_catalog(meta: pd.DataFrame, scoring: Scoring, classes: Any) -> None:

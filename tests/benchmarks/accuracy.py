@@ -26,6 +26,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from _proof.models import reference_network
 from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
@@ -41,8 +42,6 @@ from sklearn.model_selection import (
 )
 
 from sklearn_tde import (
-    LightCurveGridder,
-    LSTMTransientClassifier,
     cross_validation_report,
     load_light_curves,
     make_lstm_pipeline,
@@ -65,12 +64,6 @@ def load_ztf(
     return X[chosen], y[chosen]
 
 
-def make_reference(epochs: int):
-    """Return the recipe of the reference study as a pipeline."""
-    classifier = LSTMTransientClassifier.reference(max_epochs=epochs)
-    return make_lstm_pipeline(gridder=LightCurveGridder.reference(), **classifier.get_params())
-
-
 def run_seed(name: str, seed: int, epochs: int | None, jobs: int | None):
     """Cross-validate one recipe on one split, the threshold tuned inside each training fold."""
     X, y = load_ztf()
@@ -80,7 +73,7 @@ def run_seed(name: str, seed: int, epochs: int | None, jobs: int | None):
         title = "LSTM, defaults"
     else:
         epochs = epochs or 500
-        estimator = make_reference(epochs)
+        estimator = reference_network(epochs)
         title = f"reference recipe, {epochs} epochs"
         # One inner split in place of five: the recipe takes minutes to train.
         options["threshold_cv"] = StratifiedShuffleSplit(1, test_size=0.25, random_state=seed)

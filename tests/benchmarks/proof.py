@@ -7,6 +7,8 @@ SKLEARN_TDE_DATA names (or ../shared/data)::
     python tests/benchmarks/proof.py run ia lstm --jobs 2   # one model on one task
     python tests/benchmarks/proof.py learning-curve
     python tests/benchmarks/proof.py simulated
+    python tests/benchmarks/proof.py early ia forest        # light curves that end early
+    python tests/benchmarks/proof.py run all "reference network"    # takes more than an hour
     python tests/benchmarks/proof.py tables                 # tables and pictures of what is there
 
 Each fold's threshold, calibration and training see its training set and nothing else. Every repeat
@@ -23,19 +25,40 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _proof.models import make_model
+from _proof.early_tables import print_early_tables
+from _proof.models import make_model, reference_network
 from _proof.tables import print_tables
 from _proof.tasks import REPOSITORY, before_and_after, load_task, thinned
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
-from sklearn_tde import cross_validation_report, make_tde_classifier, make_transients
+from sklearn_tde import (
+    cross_validation_report,
+    early_classification_report,
+    make_tde_classifier,
+    make_transients,
+)
+
+#: Task, model and number of repeats of light curves that end early. The recommended classifier is
+#: one model for all ages; the forests are trained anew at each age, the reference network once, on
+#: whole light curves. What they say of the whole ones is also their entry in the other tables.
+EARLY_RUNS = [
+    ("ia", "recommended", 3),
+    ("all", "recommended", 3),
+    ("ia", "forest", 3),
+    ("all", "forest", 3),
+    ("ia", "recommended, no simulations", 1),
+    ("all", "recommended, no simulations", 1),
+    ("ia", "counts and duration only", 1),
+    ("ia", "reference network", 1),
+]
+AGES = (5, 10, 20, 30, 50, np.inf)
+#: Epochs of the reference network there.
+EARLY_EPOCHS = 100
 
 #: Task, model and number of repeats.
 RUNS = [
-    ("ia", "recommended", 3),
-    ("all", "recommended", 3),
     ("ia", "forest", 3),
     ("all", "forest", 3),
     ("ia", "features", 3),
@@ -64,6 +87,8 @@ RUNS = [
     ("all", "boosting", 1),
     ("ia", "transformer", 1),
     ("all", "transformer", 1),
+    ("ia", "reference network", 1),
+    ("all", "reference network", 1),
 ]
 
 
@@ -74,7 +99,8 @@ def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFr
     if model_name in ("lstm", "trees"):
         model_name, control = name, ""
     labels, cv = y, 5
-    if task == "all" and (name == "forest" or control == "two classes"):
+    two_classes = name in ("forest", "reference network") or control == "two classes"
+    if task == "all" and two_classes:
         labels = np.where(y == "TDE", "TDE", "other")
     if control == "labels permuted":
         labels = np.random.default_rng(repeat).permutation(labels)
@@ -86,26 +112,37 @@ def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFr
         # By the two classes in question, so that all models have the same folds.
         splitter = StratifiedKFold(5, shuffle=True, random_state=repeat)
         cv = list(splitter.split(y, np.where(y == "TDE", "TDE", "other")))
-    report = cross_validation_report(
-        make_model(model_name, task),
-        X,
-        labels,
-        pos_label="TDE",
-        cv=cv,
-        random_state=repeat,
-        return_estimators=True,
-        n_jobs=jobs,
+    options = {"pos_label": "TDE", "cv": cv, "random_state": repeat, "n_jobs": jobs}
+    validate = _validate_network if name == "reference network" else _validate_ensemble
+    predictions, fits = validate(make_model(model_name, task), X, labels, options)
+    fits = fits.set_index("fold")["fit_time"]
+    return predictions.drop(columns="threshold").assign(
+        repeat=repeat, fit_time=fits.loc[predictions["fold"]].to_numpy()
     )
-    predictions = report.predictions_.drop(columns="threshold").assign(repeat=repeat)
-    other = pd.Series(
+
+
+def _validate_ensemble(model, X, labels, options):
+    """Cross-validate a model that tunes its own thresholds."""
+    report = cross_validation_report(model, X, labels, return_estimators=True, **options)
+    thresholds = pd.Series(
         [model.best_threshold("balanced_accuracy") for model in report.estimators_],
         index=report.folds_["fold"].to_numpy(),
     )
-    threshold = other.loc[predictions["fold"]].to_numpy()
-    predictions["balanced"] = np.where(predictions["probability"] >= threshold, "TDE", "other")
-    fits = report.folds_.set_index("fold")["fit_time"]
-    predictions["fit_time"] = fits.loc[predictions["fold"]].to_numpy()
-    return predictions
+    called = (
+        report.predictions_["probability"] >= thresholds.loc[report.predictions_["fold"]].to_numpy()
+    )
+    balanced = np.where(called, "TDE", "other")
+    return report.predictions_.assign(balanced=balanced), report.folds_
+
+
+def _validate_network(model, X, labels, options):
+    """Cross-validate a model that takes minutes to train: one inner split tunes thresholds."""
+    inner = StratifiedShuffleSplit(1, test_size=0.25, random_state=options["random_state"])
+    report = cross_validation_report(
+        model, X, labels, threshold="tune", threshold_cv=inner, **options
+    )
+    balanced = report.at_threshold("balanced_accuracy").y_pred
+    return report.at_threshold("f1").predictions_.assign(balanced=balanced), report.folds_
 
 
 def run(args: argparse.Namespace) -> None:
@@ -114,9 +151,7 @@ def run(args: argparse.Namespace) -> None:
         if (args.task and task != args.task) or (args.model and name not in args.model):
             continue
         for repeat in range(n_repeats):
-            path = (
-                args.output / f"{task}-{name.replace(', ', '-').replace(' ', '_')}-{repeat}.parquet"
-            )
+            path = args.output / _file_name(task, name, repeat)
             if path.exists():
                 continue
             start = time.perf_counter()
@@ -125,6 +160,79 @@ def run(args: argparse.Namespace) -> None:
             score = average_precision_score(predictions["y"] == "TDE", predictions["probability"])
             seconds = time.perf_counter() - start
             print(f"{task}, {name}, repeat {repeat}: {score:.3f} in {seconds:.0f} s", flush=True)
+
+
+def run_early(args: argparse.Namespace) -> None:
+    """Run what is asked for of the models of young light curves, and not there yet."""
+    for task, name, n_repeats in EARLY_RUNS:
+        if (args.task and task != args.task) or (args.model and name not in args.model):
+            continue
+        for repeat in range(args.first, args.first + n_repeats):
+            path = args.output / _file_name(f"early-{task}", name, repeat)
+            if path.exists():
+                continue
+            start = time.perf_counter()
+            predictions = _validate_early(task, name, repeat, args.jobs)
+            predictions.assign(task=task, model=name).to_parquet(path)
+            if name.startswith("recommended"):
+                whole = predictions[predictions["cut_value"].eq(np.inf)]
+                columns = [*_COLUMNS, "task", "model"]
+                whole = whole.assign(task=task, model=name)[columns]
+                whole.to_parquet(args.output / _file_name(task, name, repeat))
+            print(f"{task}, {name}, repeat {repeat}: {time.perf_counter() - start:.0f} s")
+            print(_precision_by_age(predictions).round(3).to_string(), flush=True)
+
+
+_COLUMNS = ["repeat", "position", "object_id", "fold", "y", "probability", "prediction"]
+_COLUMNS += ["balanced", "fit_time"]
+
+
+def _file_name(task: str, name: str, repeat: int) -> str:
+    return f"{task}-{name.replace(', ', '-').replace(' ', '_')}-{repeat}.parquet"
+
+
+def _precision_by_age(predictions: pd.DataFrame) -> pd.Series:
+    return predictions.groupby("cut_value").apply(
+        lambda table: average_precision_score(table["y"] == "TDE", table["probability"]),
+        include_groups=False,
+    )
+
+
+def _validate_early(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFrame:
+    """Cross-validate one model once at all ages."""
+    X, y = load_task(task)
+    base, _, control = name.partition(", ")
+    retrain = base in ("forest", "counts and duration only")
+    if base == "recommended":
+        model = make_tde_classifier(simulations=not control, verbose=0)
+    elif base == "reference network":
+        model = reference_network(EARLY_EPOCHS)
+    else:
+        model = make_model(base, task).estimators[0][1]
+    is_tde = np.where(y == "TDE", "TDE", "other")
+    splitter = StratifiedKFold(5, shuffle=True, random_state=repeat)
+    report = early_classification_report(
+        model,
+        X,
+        y if base == "recommended" else is_tde,
+        ages=AGES,
+        n_detections=(),
+        retrain=retrain,
+        return_estimators=not retrain,
+        pos_label="TDE",
+        cv=list(splitter.split(y, is_tde)),
+        n_bootstrap=1,
+        random_state=repeat,
+        n_jobs=jobs,
+    )
+    table = report.predictions_.assign(repeat=repeat)
+    fits = report.folds_.set_index("fold")["fit_time"].loc[table["fold"]].to_numpy()
+    table = table.assign(fit_time=fits, balanced=table["prediction"])
+    if base == "recommended":
+        thresholds = pd.Series([m.best_threshold("balanced_accuracy") for m in report.estimators_])
+        called = table["probability"] >= thresholds.loc[table["fold"]].to_numpy()
+        table["balanced"] = np.where(called, "TDE", "other")
+    return table
 
 
 def run_learning_curve(args: argparse.Namespace) -> None:
@@ -199,28 +307,26 @@ def run_simulated(args: argparse.Namespace) -> None:
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["run", "learning-curve", "simulated", "tables"])
+    parser.add_argument("what", choices=["run", "early", "learning-curve", "simulated", "tables"])
     parser.add_argument("task", nargs="?", choices=["ia", "all", "mallorn"])
     parser.add_argument("model", nargs="*", help="names of models, as in the tables")
     parser.add_argument("--jobs", type=int, default=None, help="folds at a time")
+    parser.add_argument("--first", type=int, default=0, help="first repeat of `early`")
     parser.add_argument("--seeds", type=int, default=3, help="of the simulations")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "results" / "proof")
-    parser.add_argument(
-        "--reference",
-        type=Path,
-        default=REPOSITORY / "results" / "accuracy" / "reference-0.joblib",
-        help="what `accuracy.py reference --seeds 1 --epochs 200` has written",
-    )
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     if args.what == "run":
         run(args)
+    elif args.what == "early":
+        run_early(args)
     elif args.what == "learning-curve":
         run_learning_curve(args)
     elif args.what == "simulated":
         run_simulated(args)
     else:
-        print_tables(args.output, args.reference)
+        print_tables(args.output)
+        print_early_tables(args.output)
 
 
 if __name__ == "__main__":

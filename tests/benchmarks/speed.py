@@ -22,15 +22,17 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from _speed import machine, objects, processes
+from _speed import machine, objects, processes, trajectories
 from _speed.examples import REPOSITORY, Examples, Settings
 from _speed.report import Report
 
 BLOCKS = {
     "gridding": objects.gridding,
+    "features": objects.features,
     "epoch": objects.epoch,
     "predict": objects.predict,
     "alert": objects.alert,
+    "trajectory": trajectories.trajectory,
     "import": processes.imports,
     "machine": machine.machine,
     "memory": processes.memory,

@@ -29,9 +29,24 @@ ROWS = {
         "LightCurveGridder(), 30 objects",
         "LightCurveGridder.reference(), 30 objects",
     ],
+    "features": [
+        "LightCurveFeatures(), 25 objects",
+        "the groups without fits, 25 objects",
+        "LightCurveGridder(), 25 objects",
+        "pack_light_curves, 25 objects",
+        "features against LightCurveGridder()",
+        "features against pack_light_curves",
+    ],
     "epoch": ["one epoch, 20 objects", "its loop over the batches alone"],
     "predict": ["predict_proba, 25 objects"],
     "alert": ["median", "95th percentile", "of it: pack_light_curves"],
+    "trajectory": [
+        "20 ages of 30 objects, shared",
+        "20 ages of 30 objects, recomputed",
+        "20 ages of 30 objects, recomputed over shared",
+        "20 ages of 30 objects, largest difference",
+        "every observation of 30 objects, shared",
+    ],
     "import": ["python -c pass", "import sklearn_tde", "sklearn-tde --help"],
     "machine": [
         "classifier.predict_proba, all of it",
@@ -151,7 +166,7 @@ def test_an_epoch_of_the_reference_reads_every_object_once_and_learns(recipe):
 
 def test_the_quick_blocks_print_every_row_and_can_be_printed_again(speed, tmp_path, capsys):
     pytest.importorskip("skops")
-    blocks = ["gridding", "epoch", "predict", "alert", "machine"]
+    blocks = ["gridding", "features", "epoch", "predict", "alert", "trajectory", "machine"]
     speed.main([*blocks, *TINY, "--output", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "25 simulated" in printed

@@ -258,6 +258,12 @@ def test_labels_and_parameters_are_checked(labels, params, message, table):
         ensemble(**params).fit(X, labels(y))
 
 
+def test_a_long_table_is_to_be_packed_first():
+    rows = pd.DataFrame({"object_id": list("aab"), "time": 0.0, "band": "g", "flux": 1.0})
+    with pytest.raises(ValueError, match="2 labels for 3 objects; .* pack_light_curves, or load_"):
+        ensemble().fit(rows, ["SN Ia", "TDE"])
+
+
 def test_weights_are_those_of_the_average(table, fitted):
     X, y = table
     assert fitted.weights_.tolist() == [1.0, 1.0]

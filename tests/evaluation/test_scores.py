@@ -37,9 +37,11 @@ def sklearn_scores(y, prediction, probability):
         "specificity": metrics.recall_score(~positive, ~called),
         "average_precision": metrics.average_precision_score(positive, probability),
         "recall_at_precision": recall[precision >= 0.8].max(),
+        "precision_at_recall": precision[recall >= 0.7].max(),
         "roc_auc": metrics.roc_auc_score(positive, probability),
         "brier_score": metrics.brier_score_loss(positive, probability),
         "brier_skill": metrics.d2_brier_score(positive, probability),
+        "log_loss": metrics.log_loss(positive, probability),
         "calibration_slope": regression.fit(logits[:, np.newaxis], positive).coef_.item(),
         "calibration_intercept": brentq(lambda a: (expit(logits + a) - positive).sum(), -30, 30),
     }
@@ -50,7 +52,7 @@ def test_scores_of_draws_are_sklearns_scores_of_the_resampled_objects(decimals):
     y, prediction, probability = make_predictions(np.random.default_rng(0), decimals=decimals)
     sample = ScoredSample(y, prediction, probability, classes=BINARY, pos_label="TDE")
     weights = np.concatenate(list(bootstrap_weights(y, 20, seed=3)))
-    scores = sample.scores(weights)
+    scores = sample.scores(weights, min_recall=0.7)
     for draw, weight in enumerate(weights):
         rows = np.repeat(np.arange(len(y)), weight.astype(int))
         expected = sklearn_scores(y[rows], prediction[rows], probability[rows])
@@ -73,9 +75,10 @@ def test_without_positive_predictions_precision_and_f1_are_zero():
 def test_scores_that_need_an_absent_class_are_nan():
     y = np.full(3, "SN Ia")
     probability = np.array([0.4, 0.1, 0.2])
-    scores = ScoredSample(y, y, probability, classes=BINARY, pos_label="TDE").scores()
+    sample = ScoredSample(y, y, probability, classes=BINARY, pos_label="TDE")
+    scores = sample.scores(min_recall=0.5)
     undefined = {metric for metric, score in scores.items() if np.isnan(score[0])}
-    assert set(scores) - undefined == {"specificity", "brier_score"}
+    assert set(scores) - undefined == {"specificity", "brier_score", "log_loss"}
     assert scores["specificity"] == 1
 
 

@@ -14,6 +14,7 @@ import pandas as pd  # noqa: E402
 from nested_pandas import NestedFrame  # noqa: E402
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.pipeline import Pipeline  # noqa: E402
 from sklearn.tree import DecisionTreeClassifier  # noqa: E402
 
 from sklearn_tde import (  # noqa: E402
@@ -23,7 +24,7 @@ from sklearn_tde import (  # noqa: E402
     pack_light_curves,
     unpack_light_curves,
 )
-from sklearn_tde.preprocessing import LightCurveFeatures  # noqa: E402
+from sklearn_tde.preprocessing import LightCurveFeatures, LightCurveSequencer  # noqa: E402
 from sklearn_tde.scale import _models, score_catalog  # noqa: E402
 
 
@@ -239,6 +240,23 @@ def test_other_models_are_refused(sky, model, tmp_path):
         score_catalog(frame, tmp_path / "dict.joblib")
     with pytest.raises(TypeError, match="got LogisticRegression, which is no fitted"):
         score_catalog(frame, LogisticRegression())
+
+
+@pytest.mark.parametrize(
+    ("step", "arguments", "message"),
+    [
+        (LightCurveSequencer(), {"bands": ["g", "z"]}, "does not know the band 'z'"),
+        (LightCurveSequencer(context=("mass",)), {}, "needs the column 'mass' as context"),
+        (LightCurveFeatures(bands=("r",)), {"bands": ["g"]}, "does not know the band 'g'"),
+        (LightCurveFeatures(extinction={"g": 3.3, "r": 2.2}), {}, "'ebv' for the extinction"),
+        (LightCurveFeatures(rest_frame=True), {}, "'redshift' for the rest frame"),
+    ],
+)
+def test_what_any_step_needs_is_known_before_any_work_begins(step, arguments, message, sky):
+    model = Pipeline([("step", step), ("classifier", LogisticRegression())])
+    model[-1].classes_ = np.array(["SN Ia", "TDE"])
+    with pytest.raises(ValueError, match=message):
+        score_catalog(dd.from_pandas(sky[0], npartitions=1), model, **arguments)
 
 
 def test_without_the_extra_the_error_says_what_to_install(sky, model, hats, monkeypatch):

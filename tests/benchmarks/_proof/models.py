@@ -104,6 +104,12 @@ def pretrained_lstm() -> Any:
     return make_lstm_pipeline(pretrained=FrozenEstimator(earlier), lr=2e-3, max_epochs=15)
 
 
+def reference_network(epochs: int = 200) -> Any:
+    """Return the recipe of the reference study as a pipeline."""
+    classifier = LSTMTransientClassifier.reference(max_epochs=epochs)
+    return make_lstm_pipeline(gridder=LightCurveGridder.reference(), **classifier.get_params())
+
+
 def counts_only() -> Any:
     """Return a forest that sees counts and duration and nothing else."""
     names = ["n_points_g", "n_points_r", "n_detections_g", "n_detections_r", "detected_days"]
@@ -186,14 +192,17 @@ def mallorn() -> EnsembleTransientClassifier:
     )
 
 
-def make_model(name: str, task: str, n_jobs: int | None = None) -> EnsembleTransientClassifier:
+def make_model(name: str, task: str, n_jobs: int | None = None) -> Any:
     """Return a model by its name.
 
-    All are calibrated, and have their threshold tuned, by five folds inside the training set. The
-    recommended one averages the models of these folds; the others are trained again on all.
+    All but the reference network are calibrated, and have their threshold tuned, by five folds
+    inside the training set. The recommended one averages the models of these folds; the others are
+    trained again on all.
     """
     if task == "mallorn":
         return mallorn()
+    if name == "reference network":
+        return reference_network()
     if name == "recommended":
         return make_tde_classifier(n_jobs=n_jobs, verbose=0)
     makers = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
@@ -38,21 +37,13 @@ def is_control(model: str) -> bool:
     return model in _CONTROLS or (", " in model and not model.startswith(("lstm", "trees")))
 
 
-def load_predictions(folder: Path, reference: Path) -> dict[tuple[str, str], pd.DataFrame]:
-    """Return the predictions that are there, by task and model.
-
-    Those of the reference network, which takes an hour, are what accuracy.py has written.
-    """
-    tables = [pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))]
-    if reference.exists():
-        report, seconds = joblib.load(reference)
-        # Its one threshold was tuned for the balanced accuracy; both columns have it.
-        balanced = report.predictions_["prediction"]
-        tables.append(
-            report.predictions_.drop(columns="threshold").assign(
-                balanced=balanced, fit_time=seconds / 5, task="ia", model="reference network"
-            )
-        )
+def load_predictions(folder: Path) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return the predictions that are there, by task and model."""
+    tables = [
+        pd.read_parquet(path)
+        for path in sorted(folder.glob("*.parquet"))
+        if not path.name.startswith("early-")
+    ]
     found = pd.concat(tables).groupby(["task", "model"], sort=False)
     return {key: table.sort_values(["repeat", "position"]) for key, table in found}
 
@@ -71,9 +62,9 @@ def make_report(table: pd.DataFrame, name: str, column: str) -> CrossValidationR
     return CrossValidationReport(predictions, folds, pos_label="TDE", name=name)
 
 
-def print_tables(folder: Path, reference: Path) -> None:
+def print_tables(folder: Path) -> None:
     """Print all tables, and draw the comparison and the mistakes of each task."""
-    found = load_predictions(folder, reference)
+    found = load_predictions(folder)
     for task in ("ia", "all", "mallorn"):
         models = {model: table for (where, model), table in found.items() if where == task}
         if models:
@@ -95,9 +86,6 @@ def _scores(models: dict[str, pd.DataFrame]) -> pd.DataFrame:
         reports = {c: make_report(table, model, c) for c in set(METRICS.values())}
         row = {"repeats": table["repeat"].nunique()}
         for metric, column in METRICS.items():
-            if model == "reference network" and metric == "f1":
-                row[metric] = "not tuned for it"
-                continue
             value, low, high = reports[column].pooled_.loc[metric, ["value", "low", "high"]]
             row[metric] = f"{value:.3f} ({low:.3f} to {high:.3f})"
         row["fit (s)"] = round(table["fit_time"].mean(), 1)
@@ -113,8 +101,6 @@ def _differences(models: dict[str, pd.DataFrame], baseline: str) -> pd.DataFrame
             continue
         row = {"repeats": len(shared)}
         for metric in ("average_precision", "f1", "balanced_accuracy"):
-            if "reference network" in (model, baseline) and metric == "f1":
-                continue
             ours, theirs = (
                 make_report(t[t["repeat"].isin(shared)], name, METRICS[metric])
                 for t, name in ((table, model), (models[baseline], baseline))

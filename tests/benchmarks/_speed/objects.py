@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 
-from sklearn_tde import LightCurveGridder, load_model, pack_light_curves, unpack_light_curves
+from sklearn_tde import (
+    LightCurveFeatures,
+    LightCurveGridder,
+    load_model,
+    pack_light_curves,
+    unpack_light_curves,
+)
 
 from . import reference_recipe
 from .examples import Examples
@@ -19,6 +26,8 @@ from .timing import take_turns
 #: Alerts scored in a row, the first of which do not count: what ran before them has emptied the
 #: processor's caches, and a stream of alerts meets them filled.
 _IN_A_ROW, _WARM_UP = 25, 5
+#: Groups of features, of the default ones, that fit models.
+_FITTED = ("template", "power_law", "temperature")
 
 
 def gridding(examples: Examples) -> Report:
@@ -55,6 +64,31 @@ def gridding(examples: Examples) -> Report:
         f"The reference starts from ready arrays and makes {reference_recipe.N_STEPS} steps; the "
         f"package also checks what it is given; by default it makes {len(default.grid_)} steps."
     )
+    return report
+
+
+def features(examples: Examples) -> Report:
+    """Light curves to hand-made features, against packing and gridding the same objects."""
+    report = Report("features", "Features: light curves in a NestedFrame to named numbers")
+    settings, X = examples.settings, examples.X
+    table = unpack_light_curves(X)
+    default = LightCurveFeatures()
+    quick = [group for group in default.groups if group not in _FITTED]
+    transformers = {
+        "LightCurveFeatures()": default,
+        "the groups without fits": LightCurveFeatures(groups=quick),
+        "LightCurveGridder()": LightCurveGridder(),
+    }
+    functions = {name: partial(step.fit(X).transform, X) for name, step in transformers.items()}
+    functions["pack_light_curves"] = partial(pack_light_curves, table)
+    samples = take_turns(functions, settings.repeats, settings.threads)
+    clock, (unit, show) = "CPU, 1 thread", microseconds_per(len(X))
+    for name, sample in samples.items():
+        report.value(f"{name}, {len(X):,} objects", clock, unit, [show(v) for v in sample.cpu])
+    for name in ("LightCurveGridder()", "pack_light_curves"):
+        times = np.divide(samples["LightCurveFeatures()"].cpu, samples[name].cpu).tolist()
+        report.value(f"features against {name}", clock, "times", times)
+    report.note(f"The groups with fits are {', '.join(_FITTED)}.")
     return report
 
 

@@ -1,0 +1,426 @@
+"""Sets of classes that hold the true one with a stated probability, class by class."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+
+from sklearn_tde._labels import check_groups, plain_labels, refuse_missing_labels
+from sklearn_tde._photometry import shown
+from sklearn_tde.calibration._cells import CalibrationCells, n_needed
+from sklearn_tde.ensemble import EnsembleTransientClassifier
+from sklearn_tde.ensemble._ages import days_known
+from sklearn_tde.ensemble._members import member_probabilities
+from sklearn_tde.ensemble._parts import split_into_parts
+
+#: Bins of the age.
+_DAYS = (7.5, 15.0, 30.0)
+_BINS = np.array(["under 7.5 days", "7.5 to 15 days", "15 to 30 days", "over 30 days"])
+
+
+class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Return sets of classes instead of one: as many as cannot be ruled out.
+
+    Of the objects of *each* class, the TDEs as well as the supernovae, a share of
+    `confidence_level` has its true class in the set. An object with several classes in its set is
+    one to abstain on, and one with none is unlike all classes.
+
+    Parameters
+    ----------
+    estimator : classifier
+        With `predict_proba`. A copy is trained; a fitted one in a
+        :class:`~sklearn.frozen.FrozenEstimator` is kept, and the objects given to `fit`, which it
+        must not have been trained on, only calibrate the sets.
+    confidence_level : float, default=0.9
+        The share. It may be changed after `fit`.
+    cv : int or splitter, default=5
+        Parts of the objects, each of which is scored by a model that is trained on the others; an
+        integer makes stratified ones, shuffled with `random_state`. Not used for a
+        :class:`~sklearn.frozen.FrozenEstimator` and for an
+        :class:`~sklearn_tde.ensemble.EnsembleTransientClassifier`, whose `out_of_fold_proba_` it
+        has itself, and whose copies, such as the earlier states of the objects, calibrate as well.
+    bins : {"age"}, callable or None, default=None
+        A function from `X` to the bin of each object, an integer or a string. The share then holds
+        in every bin of every class that has enough objects. "age": of light curves, the days from
+        the first detection to the last observation, less than 7.5, 15 or 30, or more. None: one
+        bin.
+    random_state : int, RandomState instance or None, default=None
+        Determines the parts.
+    n_jobs : int or None, default=None
+        Number of fits that run in parallel. None means 1 unless in a
+        :obj:`joblib.parallel_config` context, -1 all processors.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    estimator_ : classifier
+        Trained on all objects of `fit`, or the frozen one: what `predict` and `predict_proba` ask.
+    estimators_ : list of classifiers
+        Those that the sets come from: one for each part, or `estimator_` alone.
+    bins_ : ndarray of shape (n_bins,)
+        The bins met in `fit`, sorted.
+    n_calibration_ : DataFrame of shape (n_classes, n_bins)
+        Number of calibration objects of each class and bin.
+    n_features_in_ : int
+        Number of features seen by the estimator, if it counts them.
+
+    See Also
+    --------
+    sklearn_tde.evaluation.coverage_report : Measure the share on other objects.
+    sklearn_tde.novelty.TransientNoveltyDetector : Objects unlike all classes.
+
+    Notes
+    -----
+    The p-value of a class is the share of calibration objects of that class (and bin) whose
+    probability of it was no higher than that of the new object, which counts among them; the class
+    is in the set if it is above ``1 - confidence_level`` [1]_. Because every class is compared
+    with itself, the share does not depend on how many objects of each class there are, neither in
+    training nor in the sky, as long as those of a class look alike. It does not hold for other
+    objects than those: a fainter survey, another cadence, younger light curves, a new class.
+
+    With a calibration set of its own (``FrozenEstimator``) the share is at least the level, on
+    average over calibration sets. With `cv` a new object is compared with the objects of each part
+    by the model that has not seen them [2]_: that the sets miss the true class at most twice as
+    often as they may is proven, and in practice they miss it as often as they may. An ensemble
+    scores new objects by an average of models that scored the calibration objects one by one;
+    the average is the better model, which makes the sets too large rather than too small, but
+    nothing is proven.
+
+    Objects to which the classifier gives the same probability, as trees do, cannot be put in order,
+    and the sets of their class are larger than they need to be. Where a class is told apart more
+    often than the level asks for, sets are empty rather than wrong: ask for a higher level.
+
+    A class can only be ruled out with ``1 / (1 - confidence_level) - 1`` calibration objects or
+    more, 9 for 0.9: with fewer `fit` warns, and the class is in every set. A bin with fewer
+    objects of a class takes all objects of that class instead, and the share is not promised
+    within it.
+
+    Several light curves of one object, such as it was at several ages, count as one object if
+    `groups` tells so [3]_.
+
+    References
+    ----------
+    .. [1] Vovk, V., Gammerman, A., and Shafer, G. (2005). Algorithmic learning in a random world.
+           Springer, section 4.5.
+    .. [2] Vovk, V. (2015). Cross-conformal predictors. Annals of Mathematics and Artificial
+           Intelligence 74, 9-28.
+    .. [3] Lee, Y., Barber, R. F., and Willett, R. (2023). Distribution-free inference with
+           hierarchical data. arXiv:2306.06342.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn_tde import make_feature_pipeline, make_transients
+    >>> from sklearn_tde.calibration import ConformalTransientClassifier
+    >>> X, y = make_transients(n_tde=30, n_sn_ia=60, random_state=0)
+    >>> model = ConformalTransientClassifier(make_feature_pipeline(classifier=GaussianNB()))
+    >>> model.fit(X[:80], y[:80]).predict_set(X[80:]).shape
+    (10, 2)
+    """
+
+    # As for scikit-learn's splitters: groups that are routed at all are meant to be kept together.
+    __metadata_request__fit = {"groups": True}
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+        "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
+        "bins": [StrOptions({"age"}), callable, None],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        confidence_level: float = 0.9,
+        cv: Any = 5,
+        bins: str | Callable[[Any], Any] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.confidence_level = confidence_level
+        self.cv = cv
+        self.bins = bins
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Train the classifiers, and score each object by one that has not seen it.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the estimator takes, of length n_objects
+            The objects.
+        y : array-like of shape (n_objects,)
+            Class labels, two classes or more.
+        groups : array-like of shape (n_objects,) or None, default=None
+            The object that each row belongs to: its rows stay in one part and count as one
+            calibration object. None: each row is an object.
+
+        Returns
+        -------
+        self : ConformalTransientClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` has no `predict_proba`, or `bins` returns what are no bins.
+        ValueError
+            If labels are missing, there is a single class, a frozen estimator does not know a
+            label, a class has fewer objects than there are parts, or `bins` does not return one
+            bin for each object.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few calibration objects of a class, or of a class in a bin.
+        """
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
+        (X,) = indexable(X)
+        y = _checked_labels(X, y)
+        groups = check_groups(groups, len(y))
+        self._bins_of(X, len(y))
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        classes, probabilities, model = self._train(X, y, groups)
+        X, parents = self._with_copies(X, y)
+        code = _codes(y, classes)[parents]
+        score = 1 - probabilities[np.arange(len(code)), code]
+        bin_code, self.bins_ = pd.factorize(self._bins_of(X, len(code)), sort=True)
+        group = parents if groups is None else groups[parents]
+        order = np.argsort(score, kind="stable")
+        self._cells = CalibrationCells(
+            *(values[order] for values in (score, code, bin_code, group, model)),
+            n_classes=len(classes),
+            n_bins=len(self.bins_),
+            n_models=len(self.estimators_),
+        )
+        if hasattr(self.estimator_, "n_features_in_"):
+            self.n_features_in_ = self.estimator_.n_features_in_
+        # The last one: only with it is the classifier fitted.
+        self.classes_ = classes
+        for message in self._cells.shortages(self.confidence_level, classes, self.bins_):
+            warnings.warn(message, UserWarning, stacklevel=2)
+        return self
+
+    def _train(
+        self, X: Any, y: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the classes, probabilities by models without the object, and which model's."""
+        estimator = self.estimator
+        n_objects = len(y)
+        if isinstance(estimator, FrozenEstimator):
+            self.estimator_, self.estimators_ = estimator, [estimator]
+            classes = np.asarray(estimator.classes_)
+            found = member_probabilities(estimator, X, classes, "estimator")
+            return classes, found, np.zeros(n_objects, dtype=int)
+        classes = np.unique(y)
+        if len(classes) < 2:
+            raise ValueError(f"y has one class or none, {classes.tolist()}; expected at least two.")
+        if isinstance(estimator, EnsembleTransientClassifier):
+            self.estimator_ = clone(estimator).fit(X, y, groups=groups)
+            self.estimators_ = [self.estimator_]
+            found = [self.estimator_.out_of_fold_proba_, self.estimator_.out_of_fold_copies_]
+            found = np.concatenate(found)
+            return classes, found, np.zeros(len(found), dtype=int)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        parts = split_into_parts(self.cv, y, groups, seed)
+        rows = [train for train, _ in parts] + [np.arange(n_objects)]
+        *models, self.estimator_ = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit)(clone(estimator), _safe_indexing(X, train), y[train]) for train in rows
+        )
+        self.estimators_ = models
+        found, model = np.empty((n_objects, len(classes))), np.empty(n_objects, dtype=int)
+        for number, (_, test) in enumerate(parts):
+            left_out = _safe_indexing(X, test)
+            found[test] = member_probabilities(models[number], left_out, classes, "estimator")
+            model[test] = number
+        return classes, found, model
+
+    def _with_copies(self, X: Any, y: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Return what calibrates, and the object that each row of it belongs to."""
+        sampler = getattr(self.estimators_[0], "sampler_", None)
+        if sampler is None or not isinstance(self.estimator, EnsembleTransientClassifier):
+            return X, np.arange(len(y))
+        X, _ = sampler.fit_resample(X, y)
+        return X, sampler.sample_indices_
+
+    def _bins_of(self, X: Any, n_objects: int) -> np.ndarray:
+        """Return the bin of each object."""
+        if self.bins is None:
+            return np.zeros(n_objects, dtype=int)
+        bins = _BINS[np.digitize(days_known(X), _DAYS)] if self.bins == "age" else self.bins(X)
+        bins = np.asarray(bins)
+        if bins.shape != (n_objects,):
+            raise ValueError(
+                f"bins returned an array of shape {bins.shape} for {n_objects} objects; expected "
+                "one bin for each."
+            )
+        if bins.dtype.kind not in "biuUOT" or pd.isna(bins).any():
+            raise TypeError(
+                f"bins returned {shown(bins)}; expected an integer or a string for each object."
+            )
+        return bins
+
+    @property
+    def n_calibration_(self) -> pd.DataFrame:
+        """Number of calibration objects of each class and bin."""
+        check_is_fitted(self)
+        return pd.DataFrame(self._cells.sizes()[1], index=self.classes_, columns=self.bins_)
+
+    def p_values(self, X: Any) -> np.ndarray:
+        """Return how well each object goes with each class.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the estimator takes, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_objects, n_classes), dtype float64
+            In the order of `classes_`: the share of the calibration objects of the class, the
+            object itself among them, whose probability of it is no higher. Above 0, at most 1;
+            rows do not add up to 1.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        """
+        check_is_fitted(self)
+        scores = [
+            1 - member_probabilities(model, X, self.classes_, "estimator")
+            for model in self.estimators_
+        ]
+        bins = pd.Index(self.bins_).get_indexer(self._bins_of(X, len(scores[0])))
+        return self._cells.p_values(scores, bins, n_needed(self.confidence_level))
+
+    def predict_set(self, X: Any) -> np.ndarray:
+        """Return the classes that cannot be ruled out.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the estimator takes, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        sets : ndarray of shape (n_objects, n_classes), dtype bool
+            Whether a class, in the order of `classes_`, is in the set of the object. A set may be
+            empty.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        """
+        # 1 - 0.9 is a little less than 0.1.
+        return self.p_values(X) > (1 - self.confidence_level) * (1 + 1e-9)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of `estimator_`.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the estimator takes, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_objects, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the classes that `estimator_` predicts.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever the estimator takes, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        y : ndarray of shape (n_objects,)
+            The classes, each of which is not always in the object's set.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether `fit` has come to its end."""
+        return hasattr(self, "classes_")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags: what the estimator takes goes in, two classes or more."""
+        tags = super().__sklearn_tags__()
+        # Whatever it is instead of a classifier, `fit` says so.
+        if hasattr(self.estimator, "__sklearn_tags__"):
+            of_estimator = get_tags(self.estimator)
+            tags.input_tags = of_estimator.input_tags
+            tags.no_validation = of_estimator.no_validation
+        return tags
+
+
+def _checked_labels(X: Any, y: Any) -> np.ndarray:
+    """Return the labels as an array, one for each object."""
+    refuse_missing_labels(y)
+    y = column_or_1d(plain_labels(y), warn=True)
+    check_classification_targets(y)
+    n_objects = _num_samples(X)
+    if len(y) != n_objects:
+        raise ValueError(f"y has {len(y)} labels for {n_objects} objects; expected one for each.")
+    return y
+
+
+def _codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the position of each label in the classes."""
+    codes = pd.Index(classes).get_indexer(y)
+    if (codes < 0).any():
+        position = int(np.argmax(codes < 0))
+        raise ValueError(
+            f"y has {y.tolist()[position]!r} at position {position}; expected one of the classes "
+            f"of the frozen estimator, {classes.tolist()}."
+        )
+    return codes
+
+
+def _fit(estimator: Any, X: Any, y: np.ndarray) -> Any:
+    return estimator.fit(X, y)

@@ -1,0 +1,350 @@
+"""How unlike the training objects an object is."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.utils import Tags, check_array, check_random_state, get_tags, indexable
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    validate_parameter_constraints,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from sklearn_tde._cross_fitting import make_splitter, seed_estimator
+from sklearn_tde._labels import check_class_sizes, check_groups, plain_labels, refuse_missing_labels
+from sklearn_tde.novelty._reference import Reference
+from sklearn_tde.preprocessing import LightCurveFeatures
+
+#: Share of the largest known distances whose mean excess says how fast larger ones get rare.
+_TAIL = 0.1
+
+
+class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
+    """Flag objects unlike those of the training classes.
+
+    A classifier gives every object to one of its classes, a cataclysmic variable or a new kind of
+    transient as well. Here an object is suspicious if its features lie far from those of all
+    training objects, or if a classifier finds that it is of no class in particular.
+
+    Parameters
+    ----------
+    features : transformer or None, default=None
+        Makes a table of numbers, which may have NaN, from `X`. None:
+        :class:`~sklearn_tde.preprocessing.LightCurveFeatures` with its defaults.
+    classifier : classifier or None, default=None
+        With `predict_proba`, trained on the table if `fit` is given `y`. None: 200 extremely
+        randomised trees with balanced class weights, each split chosen among three tenths of the
+        features.
+    n_neighbors : int, default=10
+        Number of nearest training objects whose mean distance counts.
+    false_alarm_rate : float, default=0.05
+        Share of the objects *of* the training classes that are flagged.
+    cv : int or splitter, default=5
+        Parts of the objects, each of which is scored by what was learned from the others; an
+        integer makes shuffled ones, stratified if there is `y`.
+    random_state : int, RandomState instance or None, default=None
+        Determines the parts and the seeds of the classifiers.
+    n_jobs : int or None, default=None
+        Number of fits that run in parallel. None means 1 unless in a
+        :obj:`joblib.parallel_config` context, -1 all processors.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,) or None
+        The training classes; None without `y`.
+    out_of_fold_scores_ : ndarray of shape (n_objects,), dtype float64
+        Scores of the training objects by what was learned from others. Their own
+        `score_samples` flatter them.
+    offset_ : float
+        The score below which an object is flagged.
+    features_ : transformer
+        Fitted.
+    n_features_in_ : int
+        Number of features seen by `features`, if it counts them.
+
+    See Also
+    --------
+    sklearn_tde.calibration.ConformalTransientClassifier : Sets of classes; an empty one hints at
+        a novelty as well.
+
+    Notes
+    -----
+    *Distance*: the mean of those to the nearest training objects, of whatever class, in features
+    that are centred and scaled robustly and go through the inverse hyperbolic sine; the median
+    stands for what is not defined. *Entropy*: of the classifier's probabilities [1]_. Each becomes
+    a p-value, the share of training objects whose own, out of fold, is as large; the score is the
+    sum of the logarithms of both [2]_, higher for more normal objects. Beyond the largest distance
+    of a training object the p-value falls exponentially. Without `y`, or with one class, there is
+    the distance alone.
+
+    Far away lie objects of a wholly different behaviour, such as the outbursts of a cataclysmic
+    variable, which a classifier may well be sure of; between the classes lie those that look like
+    several of them. A class that resembles one training class closely is not found. On the page
+    "Abstention and novelty" of the documentation is how well classes left out of training were.
+
+    An object of a training class with a poor or unusual light curve is suspicious, too, and more so
+    if its class is rare or varied: TDEs are flagged several times as often as `false_alarm_rate`.
+    Young objects look unlike old ones: to score them, train on young ones.
+
+    References
+    ----------
+    .. [1] Hendrycks, D., and Gimpel, K. (2017). A baseline for detecting misclassified and
+           out-of-distribution examples in neural networks. ICLR.
+    .. [2] Fisher, R. A. (1932). Statistical methods for research workers, 4th edition,
+           section 21.1.
+
+    Examples
+    --------
+    >>> from sklearn_tde import make_transients
+    >>> from sklearn_tde.novelty import TransientNoveltyDetector
+    >>> X, y = make_transients(n_tde=30, n_sn_ia=60, random_state=0)
+    >>> detector = TransientNoveltyDetector(cv=3, random_state=0).fit(X, y)
+    >>> other, _ = make_transients(n_tde=0, n_sn_ia=0, n_cv=20, random_state=1)
+    >>> bool((detector.predict(other) == -1).mean() > 0.5)
+    True
+    """
+
+    # As for scikit-learn's splitters: groups that are routed at all are meant to be kept together.
+    __metadata_request__fit = {"groups": True}
+
+    _parameter_constraints = {
+        "features": [HasMethods(["fit", "transform"]), None],
+        "classifier": [HasMethods(["fit", "predict_proba"]), None],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "false_alarm_rate": [Interval(Real, 0, 1, closed="neither")],
+        "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        features: Any = None,
+        classifier: Any = None,
+        n_neighbors: int = 10,
+        false_alarm_rate: float = 0.05,
+        cv: Any = 5,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.features = features
+        self.classifier = classifier
+        self.n_neighbors = n_neighbors
+        self.false_alarm_rate = false_alarm_rate
+        self.cv = cv
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None, groups: Any = None) -> Self:
+        """Learn what the training objects look like.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever `features` takes, of length n_objects
+            The objects.
+        y : array-like of shape (n_objects,) or None, default=None
+            Class labels; give all classes by name where they are known. None: the distance alone
+            is used.
+        groups : array-like of shape (n_objects,) or None, default=None
+            Relatives, such as light curves of one object at several ages, which stay in one part.
+
+        Returns
+        -------
+        self : TransientNoveltyDetector
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If labels are missing, or a class has fewer objects than there are parts.
+        """
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
+        (X,) = indexable(X)
+        features = LightCurveFeatures() if self.features is None else clone(self.features)
+        features.fit(X)
+        table = _checked_table(features.transform(X), 2)
+        codes, self.classes_ = self._checked_labels(y, len(table))
+        groups = check_groups(groups, len(table))
+        random_state = check_random_state(self.random_state)
+        parts = self._parts(codes, groups, random_state.randint(2**31 - 1))
+        everything = np.arange(len(table))
+        tasks = [*parts, (everything, everything[:0])]
+        fits = Parallel(n_jobs=self.n_jobs)(
+            delayed(_learn_and_measure)(
+                self._classifier(random_state.randint(2**31 - 1)),
+                table[train],
+                codes[train],
+                table[test],
+                self.n_neighbors,
+            )
+            for train, test in tasks
+        )
+        self._reference = fits[-1][0]
+        measured = np.empty((len(table), fits[-1][1].shape[1]))
+        for (_, test), (_, of_part) in zip(parts, fits[:-1], strict=True):
+            measured[test] = of_part
+        self._known = np.sort(measured, axis=0)
+        self.out_of_fold_scores_ = self._scores(measured)
+        self.offset_ = float(np.quantile(self.out_of_fold_scores_, self.false_alarm_rate))
+        if hasattr(features, "n_features_in_"):
+            self.n_features_in_ = features.n_features_in_
+        # The last one: only with it is the detector fitted.
+        self.features_ = features
+        return self
+
+    def _checked_labels(self, y: Any, n_objects: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the class of each object as a number, and the classes."""
+        if y is None:
+            return np.zeros(n_objects, dtype=int), None
+        refuse_missing_labels(y)
+        y = column_or_1d(plain_labels(y), warn=True)
+        check_classification_targets(y)
+        if len(y) != n_objects:
+            raise ValueError(
+                f"y has {len(y)} labels for {n_objects} objects; expected one for each."
+            )
+        classes, codes = np.unique(y, return_inverse=True)
+        return codes, classes
+
+    def _parts(
+        self, codes: np.ndarray, groups: np.ndarray | None, seed: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return who is learned from and who is left out, part by part."""
+        if groups is None and self.classes_ is not None:
+            check_class_sizes(self.classes_[codes], self.cv, "cv")
+        splitter = make_splitter(self.cv, codes, groups is not None, seed)
+        parts = list(splitter.split(np.empty((len(codes), 1)), codes, groups))
+        left_out = np.bincount(np.concatenate([t for _, t in parts]), minlength=len(codes))
+        if (left_out != 1).any():
+            position = int(np.flatnonzero(left_out != 1)[0])
+            raise ValueError(
+                f"cv leaves the object at position {position} out {left_out[position]} times; "
+                "expected each object to be left out once."
+            )
+        return parts
+
+    def _classifier(self, seed: int) -> Any:
+        """Return a classifier to train, or None if there is nothing to tell apart."""
+        if self.classes_ is None or len(self.classes_) < 2:
+            return None
+        if self.classifier is None:
+            return ExtraTreesClassifier(
+                200, max_features=0.3, class_weight="balanced", random_state=seed
+            )
+        return seed_estimator(self.classifier, seed)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return how normal each object is.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever `features` takes, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_objects,), dtype float64
+            At most 0; the lower, the more unlike the training objects.
+
+        Raises
+        ------
+        NotFittedError
+            If the detector is not fitted.
+        """
+        check_is_fitted(self)
+        return self._scores(self._reference.measure(_checked_table(self.features_.transform(X))))
+
+    def _scores(self, measured: np.ndarray) -> np.ndarray:
+        """Return the sum of the logarithms of the p-values."""
+        n_known = len(self._known)
+        scores = np.zeros(len(measured))
+        for known, values in zip(self._known.T, measured.T, strict=True):
+            as_large = n_known - np.searchsorted(known, values)
+            scores += np.log((as_large + 1) / (n_known + 1))
+        # Counts cannot tell how far beyond all known distances one is; an exponential goes on.
+        known, distance = self._known[:, 0], measured[:, 0]
+        n_tail = max(int(_TAIL * n_known), 1)
+        excess = np.mean(known[-n_tail:] - known[-1 - n_tail])
+        if excess > 0:
+            scores -= np.maximum(distance - known[-1], 0) / excess
+        return scores
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return how far each object is from being flagged.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever `features` takes, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_objects,), dtype float64
+            `score_samples` less `offset_`: negative for flagged objects.
+
+        Raises
+        ------
+        NotFittedError
+            If the detector is not fitted.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Flag the objects unlike the training objects.
+
+        Parameters
+        ----------
+        X : NestedFrame, or whatever `features` takes, of length n_objects
+            The objects.
+
+        Returns
+        -------
+        flags : ndarray of shape (n_objects,), dtype int
+            -1 for a flagged object, 1 for another.
+
+        Raises
+        ------
+        NotFittedError
+            If the detector is not fitted.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether `fit` has come to its end."""
+        return hasattr(self, "features_")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags: what the features are made from goes in."""
+        tags = super().__sklearn_tags__()
+        features = LightCurveFeatures() if self.features is None else self.features
+        # Whatever it is instead of a transformer, `fit` says so.
+        if hasattr(features, "__sklearn_tags__"):
+            of_features = get_tags(features)
+            tags.input_tags = of_features.input_tags
+            tags.no_validation = of_features.no_validation
+        return tags
+
+
+def _learn_and_measure(
+    classifier: Any, table: np.ndarray, codes: np.ndarray, others: np.ndarray, n_neighbors: int
+) -> tuple[Reference, np.ndarray]:
+    reference = Reference(table, codes, classifier, n_neighbors)
+    return reference, reference.measure(others)
+
+
+def _checked_table(table: Any, min_objects: int = 0) -> np.ndarray:
+    """Return the features as numbers, NaN allowed."""
+    return check_array(
+        table, ensure_all_finite="allow-nan", ensure_min_samples=min_objects, dtype=np.float64
+    )

@@ -11,6 +11,8 @@ from sklearn_tde.preprocessing._start import start_times
 
 #: Days after which a light curve counts as grown up.
 GROWN = 40.0
+#: `growth` of such a light curve.
+FULL_GROWTH = float(np.log1p(GROWN))
 #: Flux over error from which an observation is a detection.
 _DETECTION_SNR = 5.0
 

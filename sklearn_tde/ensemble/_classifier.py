@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, _safe_indexing, check_random_state
@@ -19,9 +18,8 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from sklearn_tde._chunks import by_chunks
@@ -29,11 +27,10 @@ from sklearn_tde._cross_fitting import seed_estimator
 from sklearn_tde._labels import (
     check_groups,
     check_pos_label,
-    plain_labels,
-    refuse_missing_labels,
+    checked_labels,
 )
 from sklearn_tde._photometry import shown
-from sklearn_tde.ensemble._ages import growth
+from sklearn_tde.ensemble._ages import FULL_GROWTH, growth
 from sklearn_tde.ensemble._decision import (
     SCORINGS,
     best_threshold,
@@ -50,6 +47,7 @@ from sklearn_tde.ensemble._members import (
     member_probabilities,
     prepare,
     prepare_again,
+    refuse_early_stopping,
 )
 from sklearn_tde.ensemble._parts import split_into_parts
 from sklearn_tde.ensemble._samples import resampled, with_copies
@@ -81,8 +79,8 @@ class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
         or 1 where the labels are 0 and 1.
     calibrate_by : {"age"} or None, default=None
         "age": slope and intercept of the calibration are linear in ln(1 + a), with `a` the days
-        from the first detection to the last observation, 40 at most. For light curves, with a
-        `sampler` that makes young ones. None: they are the same for all objects.
+        from the first detection, at 5 sigma, to the last observation, 40 at most. For light
+        curves, with a `sampler` that makes young ones. None: they are the same for all objects.
     threshold_scoring : {"f1", "balanced_accuracy", "matthews_corrcoef", "accuracy"} or None, \
 default="f1"
         What the threshold maximises, of `pos_label` against the rest. None: `predict` returns the
@@ -272,7 +270,8 @@ default="f1"
         ValueError
             If labels are missing, there is a single class, a class has fewer objects than there
             are parts, `pos_label` is no class, names of members repeat, an object is not left out
-            exactly once, a group is split, a part has no object of a class to train on, or a
+            exactly once, a group is split, a member stops early by a split of its own while there
+            is a `sampler`, a part has no object of a class to train on, or a
             member returns what are no probabilities of these classes.
 
         Warns
@@ -286,7 +285,9 @@ default="f1"
         )
         check_members(self.estimators, self.get_params(deep=False))
         weights = check_weights(self.weights, len(self.estimators))
-        y = _checked_labels(X, y)
+        if self.sampler is not None:
+            refuse_early_stopping(self.estimators)
+        y = checked_labels(X, y)
         classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(
@@ -373,7 +374,7 @@ default="f1"
         if growth is None:
             self.slope_, self.intercept_ = fit_sigmoid(odds, is_positive, weight)
         else:
-            found = fit_growing_sigmoid(odds, is_positive, weight, growth)
+            found = fit_growing_sigmoid(odds, is_positive, weight, growth, FULL_GROWTH)
             self.slope_, self.intercept_, self.age_slope_, self.age_intercept_ = found
         proba = self._calibrated(average, growth)
         n_objects = parents.max() + 1
@@ -499,25 +500,6 @@ default="f1"
         tags.input_tags = input_tags(self.estimators)
         tags.no_validation = not tags.input_tags.two_d_array
         return tags
-
-
-def _checked_labels(X: Any, y: Any) -> np.ndarray:
-    """Return the labels as an array, one for each object."""
-    refuse_missing_labels(y)
-    y = column_or_1d(plain_labels(y), warn=True)
-    check_classification_targets(y)
-    n_objects = _num_samples(X)
-    if len(y) != n_objects:
-        hint = ""
-        if isinstance(X, pd.DataFrame) and {"time", "band"} <= set(X.columns):
-            hint = (
-                " A table with one row per observation is packed first: pack_light_curves, or "
-                "load_light_curves with the labels."
-            )
-        raise ValueError(
-            f"y has {len(y)} labels for {n_objects} objects; expected one for each.{hint}"
-        )
-    return y
 
 
 def _fit(estimator: Any, X: Any, y: np.ndarray) -> Any:

@@ -70,7 +70,11 @@ def fit_sigmoid(
 
 
 def fit_growing_sigmoid(
-    scores: np.ndarray, positive: np.ndarray, weight: np.ndarray, growth: np.ndarray
+    scores: np.ndarray,
+    positive: np.ndarray,
+    weight: np.ndarray,
+    growth: np.ndarray,
+    grown: float,
 ) -> tuple[float, float, float, float]:
     """Return the logistic regression of the class on log-odds, other for young light curves.
 
@@ -84,17 +88,19 @@ def fit_growing_sigmoid(
         How much each counts.
     growth : ndarray of shape (n_objects,)
         How grown up the light curve is, 0 or more.
+    grown : float
+        The largest growth that there is.
 
     Returns
     -------
     slope, intercept, growth_slope, growth_intercept : float
         Slope and intercept at no growth, and what is added to them for a growth of 1. The last
-        two are 0 where a slope would not be positive for all of these objects.
+        two are 0 where a slope would not be positive at any growth.
     """
     target = _targets(positive)
     columns = np.column_stack([scores, growth * scores, growth])
     (slope, growth_slope, growth_intercept), intercept = _regress(columns, target, weight)
-    if min(slope + growth_slope * growth.min(), slope + growth_slope * growth.max()) <= 0:
+    if min(slope, slope + growth_slope * grown) <= 0:
         return *fit_sigmoid(scores, positive, weight), 0.0, 0.0
     return float(slope), float(intercept), float(growth_slope), float(growth_intercept)
 

@@ -63,6 +63,23 @@ def check_members(estimators: list[Any], parameters: Collection[str]) -> None:
         raise ValueError(f"estimators: names repeat in {names}; expected different ones.")
 
 
+def refuse_early_stopping(estimators: list[tuple[str, Any]]) -> None:
+    """Refuse members that stop early by a split which would part copies from their parents.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        The members.
+    """
+    for name, estimator in estimators:
+        for parameter, value in estimator.get_params(deep=True).items():
+            if parameter.rpartition("__")[2] == "early_stopping" and value is True:
+                raise ValueError(
+                    f"estimators: {name!r} has {parameter}=True, whose split would have copies of "
+                    "one object on both sides; expected False with a sampler."
+                )
+
+
 def check_weights(weights: Any, n_members: int) -> np.ndarray:
     """Return the weights of the members as an array.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils.validation import _check_method_params
 
 from sklearn_tde._chunks import by_chunks
 from sklearn_tde._cross_fitting import seed_estimator
@@ -23,6 +24,7 @@ from ._checks import (
     check_classifier,
     check_labels,
     check_per_object,
+    check_weighted,
     default_name,
     describe_objects,
     object_names,
@@ -42,6 +44,7 @@ from ._folds import Fold, check_probabilities, plan_folds, run_folds
         "pos_label": [Real, str, "boolean", None],
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "params": [dict, None],
         "precision": [Interval(Real, 0, 1, closed="right")],
         "recall": [Interval(Real, 0, 1, closed="right")],
         "return_estimators": ["boolean"],
@@ -68,6 +71,7 @@ def early_classification_report(
     cv: Any = 5,
     n_repeats: int = 1,
     groups: Any = None,
+    params: Mapping | None = None,
     precision: float = 0.8,
     recall: float = 0.8,
     return_estimators: bool = False,
@@ -131,7 +135,11 @@ def early_classification_report(
         How often to repeat all of it with other seeds.
 
     groups : array-like of shape (n_objects,), default=None
-        Objects of one group stay on one side of each fold.
+        Objects of one group stay on one side of each fold. An estimator that splits its training
+        objects again is told through `params`.
+
+    params : dict, default=None
+        Passed to `fit`: values with one entry per object are cut to those that train.
 
     precision : float, default=0.8
         The precision of the metric `recall_at_precision`.
@@ -230,6 +238,7 @@ def early_classification_report(
     false_alarms   0.0  33.3
     """
     check_classifier(estimator)
+    check_weighted(estimator, params)
     X = check_light_curves(X)
     names = object_names(X)
     y = check_labels(y, names)
@@ -261,6 +270,7 @@ def early_classification_report(
         y=y,
         cuts=cuts,
         retrain=retrain,
+        params=params,
         pos_label=pos_label,
         names=names,
         keep=return_estimators,
@@ -311,7 +321,7 @@ def _check_training(cuts: Cuts, y, folds: list[Fold], pos_label) -> None:
                 )
 
 
-def _run_fold(estimator, fold: Fold, *, X, y, cuts: Cuts, retrain, pos_label, names, keep):
+def _run_fold(estimator, fold: Fold, *, X, y, cuts: Cuts, retrain, params, pos_label, names, keep):
     """One fold's rows of the report's tables."""
     n_cuts = len(cuts.values)
     parts = [np.array([cut]) for cut in range(n_cuts)] if retrain else [np.arange(n_cuts)]
@@ -324,7 +334,8 @@ def _run_fold(estimator, fold: Fold, *, X, y, cuts: Cuts, retrain, pos_label, na
             X_train = take_prefixes(X, train, cuts.n_observations[part[0], train])
         else:
             X_train = X.iloc[train]
-        fitted = clone(estimator).fit(X_train, y[train])
+        told = _check_method_params(X, params or {}, indices=train)
+        fitted = clone(estimator).fit(X_train, y[train], **told)
         middle = perf_counter()
         tables.append(_predict_cuts(fitted, fold, part, X, cuts, pos_label, names))
         fit_time += middle - begin

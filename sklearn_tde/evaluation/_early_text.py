@@ -31,7 +31,7 @@ def early_headings(report) -> list[str]:
     folds = f"{len(report.folds_) // report.n_repeats} folds"
     if report.n_repeats > 1:
         folds += f" x {report.n_repeats} repeats"
-    trained = "trained anew for each row" if report.retrain else "trained on whole light curves"
+    trained = "trained anew for each row" if report.retrain else "trained once per fold"
     detection = "first detection" if report.since == "first" else "first confirmed detection"
     lines = [
         f"{report.name}: {report.pos_label} against {against}, "

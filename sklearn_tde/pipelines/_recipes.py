@@ -34,7 +34,7 @@ def make_lstm_pipeline(
 
     Parameters
     ----------
-    sampler : LightCurveOverSampler or None, default=None
+    sampler : LightCurveOverSampler, PartialLightCurveSampler or None, default=None
         A sampler of light curves before the first step, which works in `fit` only. None: no
         sampler.
     gridder : LightCurveGridder or None, default=None
@@ -88,7 +88,7 @@ def make_transformer_pipeline(
 
     Parameters
     ----------
-    sampler : LightCurveOverSampler or None, default=None
+    sampler : LightCurveOverSampler, PartialLightCurveSampler or None, default=None
         A sampler of light curves before the first step, which works in `fit` only. None: no
         sampler.
     sequencer : LightCurveSequencer or None, default=None
@@ -138,7 +138,7 @@ def make_transformer_pipeline(
 def make_feature_pipeline(
     *,
     sampler: LightCurveOverSampler | PartialLightCurveSampler | None = None,
-    features: LightCurveFeatures | None = None,
+    features: LightCurveFeatures | SimulationFeatures | None = None,
     classifier: Any = None,
     memory: str | Memory | None = None,
     random_state: int | np.random.RandomState | None = None,
@@ -147,10 +147,10 @@ def make_feature_pipeline(
 
     Parameters
     ----------
-    sampler : LightCurveOverSampler or None, default=None
+    sampler : LightCurveOverSampler, PartialLightCurveSampler or None, default=None
         A sampler of light curves before the first step, which works in `fit` only. None: no
         sampler.
-    features : LightCurveFeatures or None, default=None
+    features : LightCurveFeatures, SimulationFeatures or None, default=None
         The first step. None: ``LightCurveFeatures()``.
     classifier : classifier or None, default=None
         The last step. None: 500 extremely randomised trees [1]_ with balanced class weights, each
@@ -273,7 +273,7 @@ default="f1"
     Give `y` with the names of all classes where they are known, not only TDEs and others: what is
     learned about the others, above all about the rare ones, helps to find the TDEs. The accuracy,
     measured on real light curves, is on the page "Accuracy" of the documentation, and that of young
-    light curves on the page "Early classification".
+    light curves on the page "Early light curves".
 
     Objects without observations, or with next to none, get probabilities as certain as any: those
     of a typical training object, for TDEs less than their share. So do, nearly, objects that lack

@@ -65,8 +65,9 @@ class SimulationFeatures(TransformerMixin, BaseEstimator):
         Simulated objects of each class.
     n_ages : int, default=4
         Truncated copies of each simulated light curve, beside the whole one.
-    random_state : int, default=0
-        Seed of the simulation and the training.
+    simulation_seed : int, default=0
+        Seed of the simulation and of the training on it. It is not called `random_state`, so that
+        tools which set all random states anew, such as reports, do not simulate anew each time.
 
     Attributes
     ----------
@@ -89,7 +90,8 @@ class SimulationFeatures(TransformerMixin, BaseEstimator):
     ``simulation_TDE_SN Ia`` and so on, the difference of that of TDEs and of another class.
 
     Half of the simulated light curves are alerts, the other half forced photometry. The training
-    takes some ten seconds; a process does it once for the same parameters.
+    takes some ten seconds; a process does it once for the same parameters, and all transformers
+    with these share one `classifier_`, which is not to be changed.
 
     The simulator is as good as what is known about the classes: a source unlike all of them gets
     probabilities as well. Some of its distributions were measured on public light curves of the
@@ -111,7 +113,7 @@ class SimulationFeatures(TransformerMixin, BaseEstimator):
         "classes": [list, tuple],
         "n_objects": [Interval(Integral, 10, None, closed="left")],
         "n_ages": [Interval(Integral, 0, None, closed="left")],
-        "random_state": [Interval(Integral, 0, 2**31 - 1, closed="both")],
+        "simulation_seed": [Interval(Integral, 0, 2**31 - 1, closed="both")],
     }
 
     def __init__(
@@ -121,13 +123,13 @@ class SimulationFeatures(TransformerMixin, BaseEstimator):
         classes: Sequence[str] = tuple(_ARGUMENTS),
         n_objects: int = 400,
         n_ages: int = 4,
-        random_state: int = 0,
+        simulation_seed: int = 0,
     ) -> None:
         self.features = features
         self.classes = classes
         self.n_objects = n_objects
         self.n_ages = n_ages
-        self.random_state = random_state
+        self.simulation_seed = simulation_seed
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> SimulationFeatures:
@@ -250,7 +252,7 @@ class _Recipe:
         self.classes = tuple(transformer.classes)
         self.n_objects = transformer.n_objects
         self.n_ages = transformer.n_ages
-        self.random_state = transformer.random_state
+        self.seed = transformer.simulation_seed
         self._key = joblib.hash((transformer.get_params(), features.get_params(), self.classes))
 
     def __eq__(self, other: object) -> bool:
@@ -272,14 +274,14 @@ def _trained(recipe: _Recipe) -> HistGradientBoostingClassifier:
         l2_regularization=5.0,
         max_features=0.3,
         early_stopping=False,
-        random_state=recipe.random_state,
+        random_state=recipe.seed,
     )
     return classifier.fit(_trimmed(recipe.features.transform(X)), y)
 
 
 def _simulated(recipe: _Recipe) -> tuple[pd.DataFrame, np.ndarray]:
     """Return simulated light curves, whole and at random ages, and their classes."""
-    rng = np.random.default_rng(recipe.random_state)
+    rng = np.random.default_rng(recipe.seed)
     counts = dict.fromkeys(_ARGUMENTS.values(), 0)
     halves = []
     for forced in (False, True):

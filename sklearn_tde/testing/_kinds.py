@@ -87,14 +87,19 @@ def check_trajectory(
     trajectory: Callable[[NestedFrame, np.ndarray], Any] | None,
     tolerance: float,
     random_state: np.random.RandomState,
+    pos_label: Any = None,
 ) -> None:
     """Check the probabilities that a classifier is claimed to give at some ages."""
     classes = np.asarray(estimator.classes_)
-    pos_label = check_pos_label(getattr(estimator, "pos_label_", None), classes)
+    pos_label = check_pos_label(
+        getattr(estimator, "pos_label_", None) if pos_label is None else pos_label, classes
+    )
 
     def steps(X: NestedFrame) -> np.ndarray:
         if trajectory is None:
-            found = score_trajectory(estimator, X, ages=ages)["probability"].to_numpy()
+            found = score_trajectory(estimator, X, ages=ages, pos_label=pos_label)[
+                "probability"
+            ].to_numpy()
             return found.reshape(len(X), len(ages), 1)
         found = np.asarray(trajectory(X, ages), dtype=np.float64)
         if found.shape != (len(X), len(ages)):

@@ -42,6 +42,7 @@ def check_prefix_consistency(
     ages: Sequence[float] | None = None,
     trajectory: Callable[[NestedFrame, np.ndarray], Any] | None = None,
     step_times: Callable[[NestedFrame], Any] | None = None,
+    pos_label: int | float | bool | str | None = None,
     tolerance: float = 1e-6,
     random_state: int | np.random.RandomState | None = 0,
 ) -> None:
@@ -69,6 +70,9 @@ def check_prefix_consistency(
         Of a transformer: ``step_times(X)`` returns the time of every step of
         ``estimator.transform(X)``, of shape (n_objects, n_steps), in the days of `X`; NaN for
         padding. None: they are found as the notes say.
+    pos_label : int, float, bool, str or None, default=None
+        The class of a classifier whose probability is compared. None: its own `pos_label_`, or
+        "TDE", or 1.
     tolerance : float, default=1e-6
         Largest difference, as a fraction of values larger than 1.
     random_state : int, RandomState instance or None, default=0
@@ -161,7 +165,7 @@ def check_prefix_consistency(
     ages = checked_ages(ages, X, detection_snr)
     cuts = cut_at(X, ages, detection_snr)
     if is_classifier:
-        check_trajectory(estimator, X, ages, cuts, trajectory, tolerance, random_state)
+        check_trajectory(estimator, X, ages, cuts, trajectory, tolerance, random_state, pos_label)
     else:
         check_steps(estimator, X, cuts, step_times, tolerance, random_state)
 

@@ -12,6 +12,7 @@ from sklearn_tde import (
     LightCurveFeatures,
     PartialLightCurveSampler,
     make_feature_pipeline,
+    make_lstm_pipeline,
     make_transients,
     pack_light_curves,
 )
@@ -123,6 +124,9 @@ def test_only_ratios_of_the_weights_matter_to_the_calibration():
 def test_a_sampler_must_keep_the_objects_and_say_who_is_whose_copy(table):
     with pytest.raises(ValueError, match="does not return all objects in their order"):
         ensemble(sampler=Shuffling()).fit(*table)
+    lstm = make_lstm_pipeline(early_stopping=True)
+    with pytest.raises(ValueError, match="'linear' has classifier__early_stopping=True"):
+        ensemble(lstm, sampler=Doubling()).fit(*table)
     with pytest.raises(ValueError, match="'sampler' parameter"):
         ensemble(sampler="partial").fit(*table)
 
@@ -149,13 +153,18 @@ def test_the_calibration_by_age_is_that_of_each_age():
     scores = rng.normal(size=8000) * 2
     odds = np.where(growth == 0, 0.3 * scores - 1.0, 1.5 * scores + 0.5)
     positive = rng.random(8000) < 1 / (1 + np.exp(-odds))
-    found = fit_growing_sigmoid(scores, positive, np.ones(8000), growth)
+    found = fit_growing_sigmoid(scores, positive, np.ones(8000), growth, 2.0)
     assert found == pytest.approx((0.3, -1.0, 0.6, 0.75), abs=0.1)
     # Worse than chance when young: one slope for all ages instead.
     odds = np.where(growth == 0, -scores, scores)
     positive = rng.random(8000) < 1 / (1 + np.exp(-odds))
-    found = fit_growing_sigmoid(scores, positive, np.ones(8000), growth)
+    found = fit_growing_sigmoid(scores, positive, np.ones(8000), growth, 2.0)
     assert found[2:] == (0.0, 0.0)
+    # Grown ones alone say nothing of young ones; a line through them may not turn the order round.
+    grown = np.tile([1.5, 2.0], 4000)
+    positive = rng.random(8000) < 1 / (1 + np.exp(-scores * np.where(grown == 2, 4.0, 0.2)))
+    found = fit_growing_sigmoid(scores, positive, np.ones(8000), grown, 2.0)
+    assert found[0] > 0 and found[2:] == (0.0, 0.0)
 
 
 def test_days_are_counted_from_the_first_detection_to_the_last_observation():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -403,7 +404,7 @@ def test_a_report_can_be_made_of_stored_predictions(report):
 def test_it_prints_a_row_for_each_cut(report):
     lines = str(report).splitlines()
     assert lines[0] == "ours: TDE against SN Ia, 20 of 70 objects (28.6%)"
-    assert "3 folds, trained on whole light curves" in lines[1]
+    assert "3 folds, trained once per fold" in lines[1]
     labels = [" ".join(line.split()[:2]) for line in lines[5:14]]
     assert labels == [
         "3 days", "15 days", "40 days", "whole 20", "1 detection", "4 detections",
@@ -449,3 +450,33 @@ class Odd(Recorder):
 def test_a_class_that_was_not_learned_is_refused(sample):
     with pytest.raises(ValueError, match=r"not in classes_ for object 'sim\d+' and \d+ more"):
         report_of(Odd(max_iter=500), *sample, **SMALL)
+
+
+class Told(BaseEstimator, ClassifierMixin):
+    """Keep what `fit` was told."""
+
+    def fit(self, X, y, groups=None):
+        self.classes_, self.told_ = np.unique(y), (X.index.tolist(), groups)
+        return self
+
+    def predict_proba(self, X):
+        return np.tile([0.5, 0.5], (len(X), 1))
+
+    def predict(self, X):
+        return np.repeat(self.classes_[:1], len(X))
+
+
+def test_fit_is_told_what_belongs_to_its_training_objects():
+    X, y = make_transients(n_tde=6, n_sn_ia=12, random_state=0)
+    groups = np.array([f"group of {name}" for name in X.index])
+    options = {"ages": (10, np.inf), "n_detections": (), "cv": 3, "n_bootstrap": 10}
+    report = early_classification_report(
+        Told(), X, y, params={"groups": groups}, return_estimators=True, **options
+    )
+    assert len(report.estimators_) == 3
+    for model in report.estimators_:
+        names, told = model.told_
+        assert told.tolist() == [f"group of {name}" for name in names]
+    with pytest.raises(ValueError, match="return_estimators=True: with retrain=True"):
+        early_classification_report(Told(), X, y, retrain=True, return_estimators=True, **options)
+    assert early_classification_report(Told(), X, y, **options).estimators_ is None

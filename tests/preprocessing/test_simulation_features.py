@@ -61,7 +61,7 @@ def test_nothing_is_learned_from_what_fit_is_given(transients, fitted):
     X, y = transients
     other = small().fit(X.iloc[:2], y[:2])
     np.testing.assert_array_equal(other.transform(X), fitted.transform(X))
-    reseeded = small(random_state=1).fit(X)
+    reseeded = small(simulation_seed=1).fit(X)
     assert not np.array_equal(reseeded.transform(X), fitted.transform(X))
 
 

@@ -116,7 +116,8 @@ def _ranked(chunks: Mapping[int, pd.DataFrame], object_id: str) -> pd.DataFrame:
 def _positive_class(model: Any, asked: str | None) -> str:
     classes = [str(label) for label in model.classes_]
     positive = asked
-    if positive is None and hasattr(model, "pos_label_"):
+    # A model without a threshold may name no class.
+    if positive is None and getattr(model, "pos_label_", None) is not None:
         positive = str(model.pos_label_)
     elif positive is None:
         positive = "TDE" if "TDE" in classes or len(classes) > 2 else classes[1]

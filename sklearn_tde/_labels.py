@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _num_samples, column_or_1d
 
 from sklearn_tde._photometry import cause, shown
 
@@ -69,6 +71,38 @@ def plain_labels(y: Any) -> Any:
     if is_list:
         return y
     return labels if is_text.all() else np.array(labels.tolist())
+
+
+def checked_labels(X: Any, y: Any) -> np.ndarray:
+    """Return class labels as an array, one for each object.
+
+    Parameters
+    ----------
+    X : array-like of length n_objects
+        The objects.
+    y : array-like of shape (n_objects,)
+        What `fit` was given.
+
+    Returns
+    -------
+    y : ndarray of shape (n_objects,)
+        The labels.
+    """
+    refuse_missing_labels(y)
+    y = column_or_1d(plain_labels(y), warn=True)
+    check_classification_targets(y)
+    n_objects = _num_samples(X)
+    if len(y) != n_objects:
+        hint = ""
+        if isinstance(X, pd.DataFrame) and {"time", "band"} <= set(X.columns):
+            hint = (
+                " A table with one row per observation is packed first: pack_light_curves, or "
+                "load_light_curves with the labels."
+            )
+        raise ValueError(
+            f"y has {len(y)} labels for {n_objects} objects; expected one for each.{hint}"
+        )
+    return y
 
 
 def plain_value(value: Any) -> Any:

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
 from sklearn_tde import (
@@ -27,6 +28,7 @@ from sklearn_tde import (
     pack_light_curves,
     unpack_light_curves,
 )
+from sklearn_tde.calibration import PriorAdjustedClassifier
 from sklearn_tde.cli import main
 
 N_OBJECTS = 30
@@ -519,6 +521,15 @@ def test_names_of_objects_do_not_take_the_place_of_a_result(run, scored, observa
 def test_there_is_nothing_to_restart_without_an_output(run, observations):
     status, _, error = run("--restart", output=None)
     assert (status, "--restart needs --output" in error) == (2, True)
+
+
+def test_a_model_that_names_no_class_is_ranked_by_tdes(run, model_path, sample, observations):
+    frozen = FrozenEstimator(joblib.load(model_path))
+    model = PriorAdjustedClassifier(frozen, prior={"TDE": 0.02, "SN Ia": 0.98}).fit(*sample)
+    assert model.pos_label_ is None
+    joblib.dump(model, "adjusted.joblib")
+    assert run(model="adjusted.joblib")[0] == 0
+    assert Path("ranked.csv").read_text() == ranking("adjusted.joblib", observations)
 
 
 def test_a_model_with_another_digest_is_not_loaded(run, model_path):

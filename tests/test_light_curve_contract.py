@@ -337,8 +337,10 @@ def test_neither_X_nor_y_is_changed(estimator, data):
         estimator = clone(estimator)
         if hasattr(estimator, "transform"):
             estimator.fit(given, labels).transform(given)
-        else:
+        elif hasattr(estimator, "fit_resample"):
             estimator.fit_resample(given, labels)
+        else:
+            estimator.fit(given, labels).predict(given)
         assert joblib.hash(given) == before, name
         assert_same_curves(given, kept)
         np.testing.assert_array_equal(labels, y)

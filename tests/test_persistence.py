@@ -68,6 +68,7 @@ from sklearn_tde import (
     make_transients,
     save_model,
 )
+from sklearn_tde.calibration import ConformalTransientClassifier, PriorAdjustedClassifier
 from sklearn_tde.evaluation import cross_validation_report, tde_scorers
 from sklearn_tde.persistence import ModelFileError, read_model_card
 from sklearn_tde.preprocessing import LightCurveFeatures
@@ -447,6 +448,23 @@ def test_an_ensemble_is_described_with_its_threshold(transients, tmp_path):
     )
     save_model(trees.fit(*transients), tmp_path / "trees.tde")
     assert "| Bands | r, g |" in read_model_card(tmp_path / "trees.tde")
+
+
+def test_adjusted_probabilities_and_sets_are_shared(transients, tmp_path):
+    X, y = transients
+    trees = make_feature_pipeline(classifier=GaussianNB())
+    ensemble = EnsembleTransientClassifier([("bayes", trees)], cv=2, random_state=0)
+    adjusted = PriorAdjustedClassifier(ensemble, prior={"TDE": 0.02, "SN Ia": 0.98}).fit(X, y)
+    save_model(adjusted, tmp_path / "adjusted.tde")
+    loaded = load_model(tmp_path / "adjusted.tde")
+    np.testing.assert_array_equal(loaded.predict_proba(X), adjusted.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(X), adjusted.predict(X))
+    card = read_model_card(tmp_path / "adjusted.tde")
+    assert f"| Threshold | TDE from {adjusted.threshold_:.4f} on; " in card
+    sets = ConformalTransientClassifier(trees, confidence_level=0.5, cv=2, random_state=0).fit(X, y)
+    save_model(sets, tmp_path / "sets.tde")
+    loaded = load_model(tmp_path / "sets.tde")
+    np.testing.assert_array_equal(loaded.predict_set(X), sets.predict_set(X))
 
 
 @pytest.mark.parametrize("kind", [str, Path])

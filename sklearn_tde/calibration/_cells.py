@@ -15,6 +15,31 @@ def n_needed(confidence_level: float) -> int:
     return int(np.ceil(1 / (1 - confidence_level) - 1e-9)) - 1
 
 
+def class_codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the position of each label in the classes of a frozen estimator.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_objects,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        The classes.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_objects,)
+        Positions.
+    """
+    codes = pd.Index(classes).get_indexer(y)
+    if (codes < 0).any():
+        position = int(np.argmax(codes < 0))
+        raise ValueError(
+            f"y has {y.tolist()[position]!r} at position {position}; expected one of the classes "
+            f"of the frozen estimator, {classes.tolist()}."
+        )
+    return codes
+
+
 @dataclass(frozen=True)
 class CalibrationCells:
     """Scores of calibration objects, compared within a class, or within a class and a bin.

@@ -18,21 +18,16 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from sklearn_tde._labels import check_groups, plain_labels, refuse_missing_labels
-from sklearn_tde._photometry import shown
-from sklearn_tde.calibration._cells import CalibrationCells, n_needed
+from sklearn_tde._labels import check_groups, checked_labels
+from sklearn_tde.calibration._bins import bins_of, coded, names_of
+from sklearn_tde.calibration._cells import CalibrationCells, class_codes, n_needed
+from sklearn_tde.calibration._copies import copied_again
 from sklearn_tde.ensemble import EnsembleTransientClassifier
-from sklearn_tde.ensemble._ages import days_known
 from sklearn_tde.ensemble._members import member_probabilities
 from sklearn_tde.ensemble._parts import split_into_parts
-
-#: Bins of the age.
-_DAYS = (7.5, 15.0, 30.0)
-_BINS = np.array(["under 7.5 days", "7.5 to 15 days", "15 to 30 days", "over 30 days"])
 
 
 class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -76,7 +71,7 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
     estimators_ : list of classifiers
         Those that the sets come from: one for each part, or `estimator_` alone.
     bins_ : ndarray of shape (n_bins,)
-        The bins met in `fit`, sorted.
+        The bins met in `fit`, sorted; for "age" all four, the youngest first.
     n_calibration_ : DataFrame of shape (n_classes, n_bins)
         Number of calibration objects of each class and bin.
     n_features_in_ : int
@@ -189,8 +184,8 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
             If `estimator` has no `predict_proba`, or `bins` returns what are no bins.
         ValueError
             If labels are missing, there is a single class, a frozen estimator does not know a
-            label, a class has fewer objects than there are parts, or `bins` does not return one
-            bin for each object.
+            label, a class has fewer objects than there are parts, `bins` does not return one bin
+            for each object, or the copies of an ensemble have bins and cannot be made again.
 
         Warns
         -----
@@ -201,16 +196,20 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
         )
         (X,) = indexable(X)
-        y = _checked_labels(X, y)
+        y = checked_labels(X, y)
         groups = check_groups(groups, len(y))
-        self._bins_of(X, len(y))
+        bins_of(self.bins, X, len(y))
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         classes, probabilities, model = self._train(X, y, groups)
-        X, parents = self._with_copies(X, y)
-        code = _codes(y, classes)[parents]
+        parents = self._parents(len(y))
+        code = class_codes(y, classes)[parents]
         score = 1 - probabilities[np.arange(len(code)), code]
-        bin_code, self.bins_ = pd.factorize(self._bins_of(X, len(code)), sort=True)
+        if self.bins is not None and len(parents) > len(y):
+            X = copied_again(self.estimator_.sampler_, X, y, parents)
+        bins = bins_of(self.bins, X, len(code))
+        self.bins_ = names_of(self.bins, bins)
+        bin_code, _ = coded(bins, self.bins_)
         group = parents if groups is None else groups[parents]
         order = np.argsort(score, kind="stable")
         self._cells = CalibrationCells(
@@ -221,9 +220,10 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         )
         if hasattr(self.estimator_, "n_features_in_"):
             self.n_features_in_ = self.estimator_.n_features_in_
+        self._level_of_fit = self.confidence_level
         # The last one: only with it is the classifier fitted.
         self.classes_ = classes
-        for message in self._cells.shortages(self.confidence_level, classes, self.bins_):
+        for message in self._shortages():
             warnings.warn(message, UserWarning, stacklevel=2)
         return self
 
@@ -261,30 +261,16 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
             model[test] = number
         return classes, found, model
 
-    def _with_copies(self, X: Any, y: np.ndarray) -> tuple[Any, np.ndarray]:
-        """Return what calibrates, and the object that each row of it belongs to."""
-        sampler = getattr(self.estimators_[0], "sampler_", None)
-        if sampler is None or not isinstance(self.estimator, EnsembleTransientClassifier):
-            return X, np.arange(len(y))
-        X, _ = sampler.fit_resample(X, y)
-        return X, sampler.sample_indices_
+    def _parents(self, n_objects: int) -> np.ndarray:
+        """Return the object that each row of what calibrates is, or is a copy of."""
+        objects = np.arange(n_objects)
+        if not isinstance(self.estimator, EnsembleTransientClassifier):
+            return objects
+        return np.concatenate([objects, self.estimator_.copy_indices_])
 
-    def _bins_of(self, X: Any, n_objects: int) -> np.ndarray:
-        """Return the bin of each object."""
-        if self.bins is None:
-            return np.zeros(n_objects, dtype=int)
-        bins = _BINS[np.digitize(days_known(X), _DAYS)] if self.bins == "age" else self.bins(X)
-        bins = np.asarray(bins)
-        if bins.shape != (n_objects,):
-            raise ValueError(
-                f"bins returned an array of shape {bins.shape} for {n_objects} objects; expected "
-                "one bin for each."
-            )
-        if bins.dtype.kind not in "biuUOT" or pd.isna(bins).any():
-            raise TypeError(
-                f"bins returned {shown(bins)}; expected an integer or a string for each object."
-            )
-        return bins
+    def _shortages(self) -> list[str]:
+        """Say which classes and bins have too few objects for the level."""
+        return self._cells.shortages(self.confidence_level, self.classes_, self.bins_)
 
     @property
     def n_calibration_(self) -> pd.DataFrame:
@@ -311,13 +297,26 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         ------
         NotFittedError
             If the classifier is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            If `bins` returns a bin that `fit` has not met: all objects of a class stand in.
         """
         check_is_fitted(self)
+        return self._p_values(X)
+
+    def _p_values(self, X: Any) -> np.ndarray:
+        n_objects = _num_samples(X)
+        if not n_objects:
+            return np.empty((0, len(self.classes_)))
         scores = [
             1 - member_probabilities(model, X, self.classes_, "estimator")
             for model in self.estimators_
         ]
-        bins = pd.Index(self.bins_).get_indexer(self._bins_of(X, len(scores[0])))
+        bins, message = coded(bins_of(self.bins, X, n_objects), self.bins_)
+        if message:
+            warnings.warn(message, UserWarning, stacklevel=3)
         return self._cells.p_values(scores, bins, n_needed(self.confidence_level))
 
     def predict_set(self, X: Any) -> np.ndarray:
@@ -338,9 +337,19 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         ------
         NotFittedError
             If the classifier is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            If `bins` returns a bin that `fit` has not met, or `confidence_level` was raised after
+            `fit` and there are too few calibration objects for it.
         """
+        check_is_fitted(self)
+        if n_needed(self.confidence_level) > n_needed(self._level_of_fit):
+            for message in self._shortages():
+                warnings.warn(message, UserWarning, stacklevel=2)
         # 1 - 0.9 is a little less than 0.1.
-        return self.p_values(X) > (1 - self.confidence_level) * (1 + 1e-9)
+        return self._p_values(X) > (1 - self.confidence_level) * (1 + 1e-9)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probabilities of `estimator_`.
@@ -397,29 +406,6 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
             tags.input_tags = of_estimator.input_tags
             tags.no_validation = of_estimator.no_validation
         return tags
-
-
-def _checked_labels(X: Any, y: Any) -> np.ndarray:
-    """Return the labels as an array, one for each object."""
-    refuse_missing_labels(y)
-    y = column_or_1d(plain_labels(y), warn=True)
-    check_classification_targets(y)
-    n_objects = _num_samples(X)
-    if len(y) != n_objects:
-        raise ValueError(f"y has {len(y)} labels for {n_objects} objects; expected one for each.")
-    return y
-
-
-def _codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the position of each label in the classes."""
-    codes = pd.Index(classes).get_indexer(y)
-    if (codes < 0).any():
-        position = int(np.argmax(codes < 0))
-        raise ValueError(
-            f"y has {y.tolist()[position]!r} at position {position}; expected one of the classes "
-            f"of the frozen estimator, {classes.tolist()}."
-        )
-    return codes
 
 
 def _fit(estimator: Any, X: Any, y: np.ndarray) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -23,10 +24,9 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_tde._labels import plain_labels, refuse_missing_labels
+from sklearn_tde._labels import checked_labels
 from sklearn_tde._weights import check_sample_weight
 from sklearn_tde.calibration._priors import PRESETS, UNIFORM, class_shares
 from sklearn_tde.ensemble import EnsembleTransientClassifier
@@ -44,8 +44,9 @@ class PriorAdjustedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     Parameters
     ----------
     estimator : classifier
-        With `predict_proba`, such as a pipeline of light curves. A copy is trained; a fitted one
-        in a :class:`~sklearn.frozen.FrozenEstimator` is kept.
+        With calibrated probabilities, such as an
+        :class:`~sklearn_tde.ensemble.EnsembleTransientClassifier` of pipelines of light curves. A
+        copy is trained; a fitted one in a :class:`~sklearn.frozen.FrozenEstimator` is kept.
     prior : dict of label to float, or {"all transients", "nuclear", "uniform"}, \
 default="all transients"
         The share of every class among the objects to be predicted; the shares add up to 1. With
@@ -131,12 +132,13 @@ default="all transients"
 
     Examples
     --------
-    >>> from sklearn_tde import make_feature_pipeline, make_transients
+    >>> from sklearn_tde import EnsembleTransientClassifier, make_feature_pipeline
+    >>> from sklearn_tde import make_transients
     >>> from sklearn_tde.calibration import PriorAdjustedClassifier
     >>> X, y = make_transients(n_tde=20, n_sn_ia=60, random_state=0)
-    >>> model = PriorAdjustedClassifier(
-    ...     make_feature_pipeline(), prior={"SN Ia": 0.995, "TDE": 0.005}
-    ... ).fit(X, y)
+    >>> trees = make_feature_pipeline().set_params(classifier__n_estimators=50)
+    >>> ensemble = EnsembleTransientClassifier([("trees", trees)], cv=3, random_state=0)
+    >>> model = PriorAdjustedClassifier(ensemble, prior={"SN Ia": 0.995, "TDE": 0.005}).fit(X, y)
     >>> model.training_prior_
     array([0.75, 0.25])
     >>> model.predict_proba(X).shape
@@ -186,17 +188,28 @@ default="all transients"
         Warns
         -----
         UserWarning
-            If `prior` is the name of a mix with classes that the classifier does not know.
+            If `prior` is the name of a mix with classes that the classifier does not know, or
+            `training_prior` is None and the classifier weights classes, or a sampler stands before
+            it, without a calibration after that.
         """
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
         )
-        labels = _checked_labels(X, y)
+        labels = checked_labels(X, y)
         if fit_params and get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        fitted = clone(self.estimator).fit(X, y, **fit_params)
+        fitted = clone(self.estimator).fit(X, labels, **fit_params)
         self.classes_ = np.asarray(fitted.classes_)
         self.prior_ = class_shares(self.prior, self.classes_, "prior")
+        if self.training_prior is None and (shift := _shift(fitted)):
+            warnings.warn(
+                f"the probabilities of the estimator are not about the mix in y: {shift}. Expected "
+                "it in an EnsembleTransientClassifier or a CalibratedClassifierCV, which set them "
+                'right, or training_prior to be stated: "uniform" if it makes all classes weigh '
+                "the same.",
+                UserWarning,
+                stacklevel=2,
+            )
         self.training_prior_ = self._training_shares(labels, fit_params)
         self.pos_label_, self.threshold_ = self._found_again(fitted)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -223,12 +236,7 @@ default="all transients"
 
     def _found_again(self, fitted: Any) -> tuple[Any, float | None]:
         """Return the class that has a threshold, and the threshold at the new mix."""
-        last = fitted
-        while isinstance(last, Pipeline | FrozenEstimator) or hasattr(last, "best_estimator_"):
-            if isinstance(last, FrozenEstimator):
-                last = last.estimator
-            else:
-                last = last[-1] if isinstance(last, Pipeline) else last.best_estimator_
+        *_, last = _inwards(fitted)
         if not isinstance(last, EnsembleTransientClassifier) or last.threshold_ is None:
             return None, None
         adjusted, evidence = self._adjusted(last.out_of_fold_proba_)
@@ -319,16 +327,29 @@ default="all transients"
         return tags
 
 
-def _checked_labels(X: Any, y: Any) -> np.ndarray:
-    """Return the labels as an array, one for each object."""
-    refuse_missing_labels(y)
-    labels = column_or_1d(plain_labels(y))
-    check_classification_targets(labels)
-    if len(labels) != _num_samples(X):
-        raise ValueError(
-            f"y has {len(labels)} labels for {_num_samples(X)} objects; expected one for each."
-        )
-    return labels
+def _inwards(fitted: Any) -> Iterator[Any]:
+    """Yield an estimator and, one inside the other, down to the classifier, those it is made of."""
+    while True:
+        yield fitted
+        if isinstance(fitted, FrozenEstimator):
+            fitted = fitted.estimator
+        elif isinstance(fitted, Pipeline):
+            fitted = fitted[-1]
+        elif hasattr(fitted, "best_estimator_"):
+            fitted = fitted.best_estimator_
+        else:
+            return
+
+
+def _shift(fitted: Any) -> str:
+    """Say what makes the classifier learn from another mix than that in y; empty: nothing."""
+    for estimator in _inwards(fitted):
+        if isinstance(estimator, Pipeline):
+            for name, step in estimator.steps:
+                if hasattr(step, "fit_resample"):
+                    return f"{type(step).__name__}, the step {name!r}, resamples before it"
+    weight = getattr(estimator, "class_weight", None)
+    return "" if weight is None else f"{type(estimator).__name__} has class_weight={weight!r}"
 
 
 def _given_weight(fit_params: Mapping[str, Any]) -> Any:

@@ -8,18 +8,26 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.utils import Tags, check_array, check_random_state, get_tags, indexable
+from sklearn.utils import (
+    Tags,
+    _safe_indexing,
+    check_array,
+    check_random_state,
+    get_tags,
+    indexable,
+)
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     validate_parameter_constraints,
 )
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_tde._cross_fitting import make_splitter, seed_estimator
-from sklearn_tde._labels import check_class_sizes, check_groups, plain_labels, refuse_missing_labels
+from sklearn_tde._cross_fitting import seed_estimator
+from sklearn_tde._labels import check_groups, checked_labels
+from sklearn_tde.ensemble._members import _LEARN_NOTHING
+from sklearn_tde.ensemble._parts import split_into_parts
 from sklearn_tde.novelty._reference import Reference
 from sklearn_tde.preprocessing import LightCurveFeatures
 
@@ -37,8 +45,9 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
     Parameters
     ----------
     features : transformer or None, default=None
-        Makes a table of numbers, which may have NaN, from `X`. None:
-        :class:`~sklearn_tde.preprocessing.LightCurveFeatures` with its defaults.
+        Makes a table of numbers, which may have NaN, from `X`; what it learns, it learns anew for
+        each part from the others. None: :class:`~sklearn_tde.preprocessing.LightCurveFeatures`
+        with its defaults.
     classifier : classifier or None, default=None
         With `predict_proba`, trained on the table if `fit` is given `y`. None: 200 extremely
         randomised trees with balanced class weights, each split chosen among three tenths of the
@@ -155,7 +164,8 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
             Class labels; give all classes by name where they are known. None: the distance alone
             is used.
         groups : array-like of shape (n_objects,) or None, default=None
-            Relatives, such as light curves of one object at several ages, which stay in one part.
+            Relatives, such as light curves of one object at several ages: they stay in one part,
+            and count once in `false_alarm_rate`.
 
         Returns
         -------
@@ -165,7 +175,8 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If labels are missing, or a class has fewer objects than there are parts.
+            If labels are missing, a class has fewer objects than there are parts, an object is not
+            left out exactly once, a group is split, or a part has no object of a class to train on.
         """
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
@@ -174,65 +185,39 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         features = LightCurveFeatures() if self.features is None else clone(self.features)
         features.fit(X)
         table = _checked_table(features.transform(X), 2)
-        codes, self.classes_ = self._checked_labels(y, len(table))
+        labels = np.zeros(len(table), dtype=int) if y is None else checked_labels(X, y)
+        classes, codes = np.unique(labels, return_inverse=True)
+        self.classes_ = None if y is None else classes
         groups = check_groups(groups, len(table))
         random_state = check_random_state(self.random_state)
-        parts = self._parts(codes, groups, random_state.randint(2**31 - 1))
-        everything = np.arange(len(table))
-        tasks = [*parts, (everything, everything[:0])]
+        parts = split_into_parts(self.cv, labels, groups, random_state.randint(2**31 - 1))
+        given, learns = table, None
+        if type(features) not in _LEARN_NOTHING:
+            given, learns = X, features
         fits = Parallel(n_jobs=self.n_jobs)(
             delayed(_learn_and_measure)(
+                None if learns is None else clone(learns),
                 self._classifier(random_state.randint(2**31 - 1)),
-                table[train],
+                _safe_indexing(given, train),
                 codes[train],
-                table[test],
+                _safe_indexing(given, test),
                 self.n_neighbors,
             )
-            for train, test in tasks
+            for train, test in parts
         )
-        self._reference = fits[-1][0]
-        measured = np.empty((len(table), fits[-1][1].shape[1]))
-        for (_, test), (_, of_part) in zip(parts, fits[:-1], strict=True):
+        last = self._classifier(random_state.randint(2**31 - 1))
+        self._reference = Reference(table, codes, last, self.n_neighbors)
+        measured = np.empty((len(table), fits[0].shape[1]))
+        for (_, test), of_part in zip(parts, fits, strict=True):
             measured[test] = of_part
         self._known = np.sort(measured, axis=0)
         self.out_of_fold_scores_ = self._scores(measured)
-        self.offset_ = float(np.quantile(self.out_of_fold_scores_, self.false_alarm_rate))
+        self.offset_ = _offset(self.out_of_fold_scores_, groups, self.false_alarm_rate)
         if hasattr(features, "n_features_in_"):
             self.n_features_in_ = features.n_features_in_
         # The last one: only with it is the detector fitted.
         self.features_ = features
         return self
-
-    def _checked_labels(self, y: Any, n_objects: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the class of each object as a number, and the classes."""
-        if y is None:
-            return np.zeros(n_objects, dtype=int), None
-        refuse_missing_labels(y)
-        y = column_or_1d(plain_labels(y), warn=True)
-        check_classification_targets(y)
-        if len(y) != n_objects:
-            raise ValueError(
-                f"y has {len(y)} labels for {n_objects} objects; expected one for each."
-            )
-        classes, codes = np.unique(y, return_inverse=True)
-        return codes, classes
-
-    def _parts(
-        self, codes: np.ndarray, groups: np.ndarray | None, seed: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return who is learned from and who is left out, part by part."""
-        if groups is None and self.classes_ is not None:
-            check_class_sizes(self.classes_[codes], self.cv, "cv")
-        splitter = make_splitter(self.cv, codes, groups is not None, seed)
-        parts = list(splitter.split(np.empty((len(codes), 1)), codes, groups))
-        left_out = np.bincount(np.concatenate([t for _, t in parts]), minlength=len(codes))
-        if (left_out != 1).any():
-            position = int(np.flatnonzero(left_out != 1)[0])
-            raise ValueError(
-                f"cv leaves the object at position {position} out {left_out[position]} times; "
-                "expected each object to be left out once."
-            )
-        return parts
 
     def _classifier(self, seed: int) -> Any:
         """Return a classifier to train, or None if there is nothing to tell apart."""
@@ -337,10 +322,23 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
 
 
 def _learn_and_measure(
-    classifier: Any, table: np.ndarray, codes: np.ndarray, others: np.ndarray, n_neighbors: int
-) -> tuple[Reference, np.ndarray]:
-    reference = Reference(table, codes, classifier, n_neighbors)
-    return reference, reference.measure(others)
+    features: Any, classifier: Any, known: Any, codes: np.ndarray, others: Any, n_neighbors: int
+) -> np.ndarray:
+    """Return distance and entropy of the others; without features both are tables already."""
+    if features is not None:
+        features.fit(known)
+        known, others = (_checked_table(features.transform(X)) for X in (known, others))
+    return Reference(known, codes, classifier, n_neighbors).measure(others)
+
+
+def _offset(scores: np.ndarray, groups: np.ndarray | None, rate: float) -> float:
+    """Return the score that a share of the objects is below, relatives together counting once."""
+    groups = np.arange(len(scores)) if groups is None else groups
+    order = np.argsort(scores)
+    weight = (1.0 / np.bincount(groups)[groups])[order]
+    # numpy's quantiles with weights do not interpolate; without relatives this is its default.
+    below = np.cumsum(weight) - weight
+    return float(np.interp(rate, below / below[-1], scores[order]))
 
 
 def _checked_table(table: Any, min_objects: int = 0) -> np.ndarray:

@@ -15,6 +15,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import Pipeline
 
 from sklearn_tde import __version__
+from sklearn_tde.calibration import PriorAdjustedClassifier
 from sklearn_tde.ensemble import EnsembleTransientClassifier
 from sklearn_tde.neural_network._base import BaseSequenceClassifier
 from sklearn_tde.persistence._container import ModelFileError
@@ -176,7 +177,10 @@ def _threshold(part: Any, path: str) -> Iterator[dict[str, Any]]:
         threshold, pos_label = part.best_threshold_, part._curve_scorer._get_pos_label()
     elif isinstance(part, FixedThresholdClassifier):
         threshold, pos_label = part.threshold, part.pos_label
-    elif isinstance(part, EnsembleTransientClassifier) and part.threshold_ is not None:
+    elif (
+        isinstance(part, EnsembleTransientClassifier | PriorAdjustedClassifier)
+        and part.threshold_ is not None
+    ):
         threshold, pos_label = part.threshold_, part.pos_label_
     else:
         return

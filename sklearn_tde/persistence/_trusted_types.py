@@ -28,8 +28,6 @@ _ESTIMATORS = (
     "sklearn_tde.ensemble._classifier.EnsembleTransientClassifier",
     "sklearn_tde.neural_network._lstm_classifier.LSTMTransientClassifier",
     "sklearn_tde.neural_network._transformer_classifier.TransformerTransientClassifier",
-    "sklearn_tde.novelty._detector.TransientNoveltyDetector",
-    "sklearn_tde.novelty._reference.Reference",
     "sklearn_tde.pipelines._pipeline.LightCurvePipeline",
     "sklearn_tde.preprocessing._features.LightCurveFeatures",
     "sklearn_tde.preprocessing._gridder.LightCurveGridder",
@@ -332,8 +330,6 @@ ATTRIBUTES_LEFT_OUT: dict[str, dict[str, str]] = {
         for name in (
             "imblearn.pipeline.Pipeline",
             "sklearn.pipeline.Pipeline",
-            "sklearn_tde.novelty._detector.TransientNoveltyDetector",
-            "sklearn_tde.novelty._reference.Reference",
             "sklearn_tde.pipelines._pipeline.LightCurvePipeline",
         )
     },

@@ -33,6 +33,23 @@ def sample(seed, sizes=(200, 600, 60)):
     return X, LABELS[code]
 
 
+AGES = ["under 7.5 days", "7.5 to 15 days", "15 to 30 days", "over 30 days"]
+
+
+class Fixed(ClassifierMixin, BaseEstimator):
+    """Gives probabilities of the second class, whatever X is."""
+
+    def __init__(self, probability):
+        self.probability = probability
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.column_stack([1 - self.probability, self.probability])
+
+
 class Given(ClassifierMixin, BaseEstimator):
     """Says what X says; there is nothing to learn."""
 
@@ -169,7 +186,24 @@ def test_another_level_needs_no_other_fit():
     assert large.sum() > small.sum()
 
 
+def test_of_no_objects_there_are_no_sets():
+    model = ConformalTransientClassifier(GaussianNB(), bins=age).fit(*sample(8))
+    assert model.p_values(np.empty((0, 3))).shape == (0, 3)
+    sets = model.predict_set(np.empty((0, 3)))
+    assert sets.shape == (0, 3)
+    assert sets.dtype == bool
+
+
 # Too few objects
+
+
+def test_a_level_raised_after_fit_beyond_what_objects_allow_is_announced():
+    X, y = sample(8, sizes=(100, 100, 30))
+    model = ConformalTransientClassifier(GaussianNB()).fit(X, y)
+    message = r"confidence_level=0.99 needs 99 calibration objects of a class: 'TDE' has 30\."
+    with pytest.warns(UserWarning, match=message):
+        sets = model.set_params(confidence_level=0.99).predict_set(X)
+    assert sets[:, 2].all()
 
 
 def test_a_class_with_too_few_objects_is_announced_and_in_every_set():
@@ -241,13 +275,31 @@ def test_a_bin_with_too_few_objects_takes_the_whole_class():
     assert (binned[young, 0] != whole[young, 0]).any()
 
 
-def test_an_unknown_bin_takes_the_whole_class():
+@pytest.mark.parametrize("method", ["p_values", "predict_set"])
+def test_an_unknown_bin_takes_the_whole_class_and_is_announced(method):
     X, y = aged(4)
     model = ConformalTransientClassifier(frozen(), bins=lambda X: np.asarray(X)[:, 1].astype(int))
     model.fit(X, y)
-    new = np.array([[0.3, 7.0]])
-    whole = ConformalTransientClassifier(frozen()).fit(X, y).p_values(new)
-    np.testing.assert_array_equal(model.p_values(new), whole)
+    new = np.array([[0.3, 7.0], [0.3, 1.0]])
+    whole = getattr(ConformalTransientClassifier(frozen()).fit(X, y), method)(new[:1])
+    message = r"bins: 1 of 2 objects are in bins that fit has not met, 7\. All objects"
+    with pytest.warns(UserWarning, match=message) as caught:
+        found = getattr(model, method)(new)
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(found[:1], whole)
+
+
+def test_ages_that_calibration_never_met_are_announced():
+    X, y = make_transients(n_tde=10, n_sn_ia=10, random_state=0)
+    probability = np.linspace(0, 1, 20)
+    stub = FrozenEstimator(Fixed(probability).fit(None, y))
+    model = ConformalTransientClassifier(stub, bins="age")
+    message = r"'TDE' in bin 'under 7\.5 days' has 0.*All objects of the class stand in"
+    with pytest.warns(UserWarning, match=message):
+        model.fit(X, y)
+    assert model.bins_.tolist() == AGES
+    assert (model.n_calibration_["under 7.5 days"] == 0).all()
+    assert model.n_calibration_.sum().sum() == 20
 
 
 # Relatives
@@ -343,7 +395,7 @@ def test_sets_of_an_ensemble_are_calibrated_on_the_copies_of_its_sampler_by_age(
         random_state=0,
     )
     model = ConformalTransientClassifier(ensemble, bins="age").fit(X, y)
-    assert set(model.bins_) <= {"under 7.5 days", "7.5 to 15 days", "15 to 30 days", "over 30 days"}
+    assert model.bins_.tolist() == AGES
     # Each object is there young, and counts once in a bin.
     young = model.n_calibration_["under 7.5 days"]
     assert young.to_dict() == {"SN Ia": 60, "TDE": 30}
@@ -353,3 +405,25 @@ def test_sets_of_an_ensemble_are_calibrated_on_the_copies_of_its_sampler_by_age(
     columns = np.searchsorted(model.classes_, y)
     for sets in (whole, at_five_days):
         assert sets[np.arange(len(y)), columns].mean() > 0.85
+
+
+class Copies(BaseEstimator):
+    """Copies objects drawn anew each time, whatever its parameters are."""
+
+    generator = np.random.default_rng(0)
+
+    def fit_resample(self, X, y):
+        drawn = self.generator.integers(len(y), size=10)
+        self.sample_indices_ = np.r_[np.arange(len(y)), drawn]
+        return X[self.sample_indices_], y[self.sample_indices_]
+
+
+def test_copies_are_made_again_for_their_bins_alone_and_must_be_the_same():
+    X, y = sample(5, sizes=(30, 40, 30))
+    ensemble = EnsembleTransientClassifier(
+        [("bayes", GaussianNB())], sampler=Copies(), cv=3, random_state=0
+    )
+    model = ConformalTransientClassifier(ensemble).fit(X, y)
+    assert model.n_calibration_[0].tolist() == [30, 40, 30]
+    with pytest.raises(ValueError, match=r"sampler=Copies\(\) .* makes other copies"):
+        ConformalTransientClassifier(ensemble, bins=age).fit(X, y)

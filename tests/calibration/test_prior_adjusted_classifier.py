@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline as resampling_pipeline
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -29,6 +31,7 @@ MEANS = {"AGN": -1.5, "SN Ia": 1.5, "TDE": 0.0}
 LABELS = np.array(list(MEANS))
 TRAINING = {"AGN": 0.6, "SN Ia": 0.2, "TDE": 0.2}
 SKY = {"AGN": 0.02, "SN Ia": 0.93, "TDE": 0.05}
+BALANCED = LogisticRegression(class_weight="balanced")
 
 
 def posterior(X, shares):
@@ -169,6 +172,46 @@ def test_balanced_class_weights_are_undone_by_a_uniform_training_prior():
     x = np.linspace(-3, 3, 40)[:, None]
     np.testing.assert_allclose(model.predict_proba(x), posterior(x, own), atol=0.03)
     assert np.abs(model.estimator_.predict_proba(x) - posterior(x, own)).max() > 0.2
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (BALANCED, "LogisticRegression has class_weight='balanced'"),
+        (make_pipeline(StandardScaler(), BALANCED), "LogisticRegression has class_weight"),
+        (GridSearchCV(BALANCED, {"C": [1]}, cv=2), "LogisticRegression has class_weight"),
+        (
+            resampling_pipeline(RandomOverSampler(random_state=0), LogisticRegression()),
+            "RandomOverSampler, the step 'randomoversampler', resamples",
+        ),
+    ],
+)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_probabilities_that_are_not_about_the_mix_of_y_are_announced(
+    estimator, message, frozen, sample
+):
+    estimator = FrozenEstimator(clone(estimator).fit(*sample)) if frozen else estimator
+    model = PriorAdjustedClassifier(estimator, prior=SKY)
+    with pytest.warns(UserWarning, match=message) as caught:
+        model.fit(*sample)
+    assert caught[0].filename == __file__
+    # Warnings are errors here: there is none where the mix is stated.
+    model.set_params(training_prior="uniform").fit(*sample)
+
+
+def test_a_calibration_sets_balanced_weights_right(sample):
+    ensemble = EnsembleTransientClassifier([("linear", BALANCED)], cv=2, random_state=0)
+    for estimator in (
+        CalibratedClassifierCV(BALANCED, cv=2),
+        make_pipeline(StandardScaler(), ensemble),
+        GridSearchCV(ensemble, {"cv": [2]}, cv=2, scoring="accuracy"),
+    ):
+        model = PriorAdjustedClassifier(estimator, prior=SKY).fit(*sample)
+        shares = [(sample[1] == label).mean() for label in LABELS]
+        np.testing.assert_allclose(model.training_prior_, shares)
+        # The probabilities that are adjusted are about that mix indeed.
+        mean = model.estimator_.predict_proba(sample[0]).mean(axis=0)
+        np.testing.assert_allclose(mean, shares, atol=0.06)
 
 
 def test_sample_weights_count_in_the_training_prior(sample):

@@ -3,6 +3,7 @@
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -121,6 +122,53 @@ def test_relatives_stay_together():
     # A sibling is no distance away, and then all others are far.
     assert (apart.predict(new) == -1).mean() > 0.4
     assert (together.predict(new) == -1).mean() < 0.15
+
+
+def test_relatives_count_once_in_the_threshold():
+    """One object with a hundred odd light curves does not make a hundred objects odd."""
+    X, y = sample(6, 150)
+    groups = np.r_[np.arange(149), np.full(101, 149)]
+    row = np.minimum(np.arange(250), 149)
+    X, y = X.copy(), y[row]
+    X[149] = [0.0, 0.0, 50.0]
+    model = detector(cv=3, false_alarm_rate=0.1).fit(X[row], y, groups=groups)
+    flagged = model.out_of_fold_scores_ < model.offset_
+    assert flagged[149:].all()
+    of_objects = flagged[:150].mean()
+    assert of_objects == pytest.approx(0.1, abs=0.01)
+
+
+def test_without_relatives_the_threshold_is_the_quantile(fitted):
+    assert fitted.offset_ == pytest.approx(np.quantile(fitted.out_of_fold_scores_, 0.05))
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+def test_a_splitter_that_parts_relatives_is_refused():
+    X, y = sample(0)
+    with pytest.raises(ValueError, match=r"trains on others of its group.*keeps groups"):
+        detector(cv=KFold(3, shuffle=True, random_state=0)).fit(X, y, groups=np.arange(150) // 2)
+
+
+class LearnsByHeart(TransformerMixin, BaseEstimator):
+    """Tells whether it has met an object."""
+
+    def fit(self, X, y=None):
+        self.known_ = set(X[:, 0].tolist())
+        return self
+
+    def transform(self, X):
+        is_known = [value in self.known_ for value in X[:, 0].tolist()]
+        return np.column_stack([X, is_known])
+
+
+def test_features_do_not_know_the_objects_that_are_left_out():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = detector(features=LearnsByHeart(), n_neighbors=1).fit(X)
+    new = np.random.default_rng(1).normal(size=(400, 2))
+    # Fitted to all of them, objects look known when their scores set the threshold, and no new
+    # object does.
+    assert (model.predict(new) == -1).mean() < 0.2
+    assert model.features_.known_ == set(X[:, 0])
 
 
 def test_unlike_light_curves_are_found():

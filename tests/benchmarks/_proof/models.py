@@ -196,8 +196,9 @@ def make_model(name: str, task: str, n_jobs: int | None = None) -> Any:
     """Return a model by its name.
 
     All but the reference network are calibrated, and have their threshold tuned, by five folds
-    inside the training set. The recommended one averages the models of these folds; the others are
-    trained again on all.
+    inside the training set. The recommended one and "trees and lstm", its members on whole light
+    curves and without simulations, average the models of these folds; the others are trained again
+    on all.
     """
     if task == "mallorn":
         return mallorn()
@@ -205,6 +206,9 @@ def make_model(name: str, task: str, n_jobs: int | None = None) -> Any:
         return reference_network()
     if name == "recommended":
         return make_tde_classifier(n_jobs=n_jobs, verbose=0)
+    if name == "trees and lstm":
+        members = [("features", make_feature_pipeline()), ("lstm", make_lstm_pipeline())]
+        return EnsembleTransientClassifier(members, weights=(2, 1), n_jobs=n_jobs, verbose=0)
     makers = {
         "boosting": boosting,
         "features": make_feature_pipeline,

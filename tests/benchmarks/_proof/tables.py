@@ -34,7 +34,7 @@ _CONTROLS = (
 
 def is_control(model: str) -> bool:
     """Whether a model is there to show what the others have not learned."""
-    return model in _CONTROLS or (", " in model and not model.startswith(("lstm", "trees")))
+    return model in _CONTROLS or (", " in model and not model.startswith(("lstm", "trees, six")))
 
 
 def load_predictions(folder: Path) -> dict[tuple[str, str], pd.DataFrame]:

@@ -76,7 +76,7 @@ default="all transients"
         The fitted classifier.
     n_features_in_ : int
         Number of features, if `estimator_` counts them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if `estimator_` knows them.
 
     See Also

@@ -10,7 +10,6 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 
-from sklearn_tde.ensemble import EnsembleTransientClassifier
 from sklearn_tde.neural_network._base import BaseSequenceClassifier
 
 #: Classifiers whose `predict` returns the class of the largest probability, and nothing else.
@@ -25,7 +24,8 @@ def predicted_codes(model: Any, X: Any, probabilities: np.ndarray) -> np.ndarray
     last = _last_step(model)
     if isinstance(last, _LARGEST):
         return probabilities.argmax(axis=1)
-    if isinstance(last, EnsembleTransientClassifier):
+    # The package's own classifiers with a threshold on one of several classes.
+    if hasattr(last, "_codes"):
         return last._codes(probabilities)
     rule = _threshold_rule(last)
     if rule is None:

@@ -30,7 +30,7 @@ from sklearn_tde._labels import checked_labels
 from sklearn_tde._weights import check_sample_weight
 from sklearn_tde.calibration._priors import PRESETS, UNIFORM, class_shares
 from sklearn_tde.ensemble import EnsembleTransientClassifier
-from sklearn_tde.ensemble._decision import best_threshold
+from sklearn_tde.ensemble._decision import best_threshold, codes_at
 from sklearn_tde.ensemble._members import member_probabilities
 
 
@@ -302,10 +302,7 @@ default="all transients"
         if self.threshold_ is None:
             return probabilities.argmax(axis=1)
         positive = int(np.flatnonzero(self.classes_ == self.pos_label_)[0])
-        others = probabilities.copy()
-        others[:, positive] = -1.0
-        called = probabilities[:, positive] >= self.threshold_
-        return np.where(called, positive, others.argmax(axis=1))
+        return codes_at(probabilities, positive, self.threshold_)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return where metadata go: to the `fit` of the classifier.

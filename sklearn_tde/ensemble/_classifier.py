@@ -35,6 +35,7 @@ from sklearn_tde.ensemble._decision import (
     SCORINGS,
     best_threshold,
     calibrated,
+    codes_at,
     combined,
     fit_growing_sigmoid,
     fit_sigmoid,
@@ -455,13 +456,7 @@ default="f1"
 
     def _codes(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the position in `classes_` of the class that `predict` returns."""
-        if self.threshold_ is None:
-            return probabilities.argmax(axis=1)
-        positive = self._positive()
-        others = probabilities.copy()
-        others[:, positive] = -1.0
-        called = probabilities[:, positive] >= self.threshold_
-        return np.where(called, positive, others.argmax(axis=1))
+        return codes_at(probabilities, self._positive(), self.threshold_)
 
     def _probabilities(self, X: Any) -> np.ndarray:
         if not len(X):

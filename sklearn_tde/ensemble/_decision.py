@@ -152,6 +152,32 @@ def calibrated(
     return np.insert(others, positive, expit(odds), axis=1)
 
 
+def codes_at(probabilities: np.ndarray, positive: int, threshold: float | None) -> np.ndarray:
+    """Return the column of the class that is predicted.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_objects, n_classes)
+        Of all classes.
+    positive : int
+        Column of the class that has a threshold.
+    threshold : float or None
+        From which on it is predicted; below it, the most probable of the others. None: the most
+        probable of all.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_objects,), dtype int64
+        The columns.
+    """
+    if threshold is None:
+        return probabilities.argmax(axis=1)
+    others = probabilities.copy()
+    others[:, positive] = -1.0
+    called = probabilities[:, positive] >= threshold
+    return np.where(called, positive, others.argmax(axis=1))
+
+
 def best_threshold(
     probability: np.ndarray, scoring: str, weight: np.ndarray | None = None
 ) -> float:

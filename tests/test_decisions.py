@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.frozen import FrozenEstimator
@@ -13,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_tde import (
     EnsembleTransientClassifier,
     LightCurveGridder,
+    PriorAdjustedClassifier,
     make_feature_pipeline,
     make_lstm_pipeline,
     make_transients,
@@ -101,3 +103,14 @@ def test_an_ensemble_decides_without_a_second_pass(scoring, n_classes, transient
             patch.delattr(LightCurveFeatures, "transform")
             codes = predicted_codes(model, X, probabilities)
         assert model.classes_[codes].tolist() == expected.tolist()
+
+
+def test_a_stated_prior_predicts_once(transients, model, monkeypatch):
+    X, y = transients
+    ensemble = EnsembleTransientClassifier([("lstm", clone(model))], cv=2, random_state=0)
+    prior = {"TDE": 0.1, "SN Ia": 0.9}
+    adjusted = PriorAdjustedClassifier(ensemble, prior=prior).fit(X, y)
+    expected, probabilities = adjusted.predict(X), adjusted.predict_proba(X)
+    monkeypatch.setattr(PriorAdjustedClassifier, "predict", None)
+    found = adjusted.classes_[predicted_codes(adjusted, X, probabilities)]
+    np.testing.assert_array_equal(found, expected)

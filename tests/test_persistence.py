@@ -407,6 +407,7 @@ def test_the_card_tells_people_the_same(saved):
     for text in ("SN Ia, TDE", "Simulated light curves.", "12 SN Ia, 8 TDE; 1 epochs", "| g, r |"):
         assert text in card
     assert "load_model(" in card
+    assert "The probabilities are those of the training sample" in card
     assert "- torch " in card
 
 
@@ -461,6 +462,8 @@ def test_adjusted_probabilities_and_sets_are_shared(transients, tmp_path):
     np.testing.assert_array_equal(loaded.predict(X), adjusted.predict(X))
     card = read_model_card(tmp_path / "adjusted.tde")
     assert f"| Threshold | TDE from {adjusted.threshold_:.4f} on; " in card
+    assert "training sample: SN Ia 98.00%, TDE 2.00%." in card
+    assert "The probabilities are those of the training sample" not in card
     sets = ConformalTransientClassifier(trees, confidence_level=0.5, cv=2, random_state=0).fit(X, y)
     save_model(sets, tmp_path / "sets.tde")
     loaded = load_model(tmp_path / "sets.tde")

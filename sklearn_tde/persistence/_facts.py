@@ -43,8 +43,7 @@ Objects are counted as they reached the network, copies that a sampler made incl
 
 ## Use and limits
 
-The probabilities are those of the training sample: its mixture of classes, survey, depth and
-cadence. Class weights and oversampling raise those of rare classes, unless the model is calibrated.
+{mix}
 Check the model on objects of your own whose class is known before you believe a number. An object
 of a class that is not in the table gets one of the others. The model knows light curves only, and
 is no replacement for a spectrum.
@@ -68,6 +67,14 @@ Needs `pip install "sklearn-tde[share]"`, sklearn_tde {minor}.x. Nothing in the 
 ## Parameters
 
 {parameters}
+"""
+_TRAINING_MIX = """\
+The probabilities are those of the training sample: its mixture of classes, survey, depth and
+cadence. Class weights and oversampling raise those of rare classes, unless the model is calibrated.
+"""
+_STATED_MIX = """\
+The probabilities are about a mixture of classes that was stated when the model was made, and is not
+that of the training sample: {shares}. Survey, depth and cadence are those of the training sample.
 """
 
 
@@ -96,6 +103,11 @@ def describe(model: Any, description: str | None) -> dict[str, Any]:
         "classes": [_plain(label) for label in model.classes_],
         "bands": _bands(parts),
         "thresholds": [found for path, part in parts for found in _threshold(part, path)],
+        "stated_priors": [
+            _stated_prior(part, path)
+            for path, part in parts
+            if isinstance(part, PriorAdjustedClassifier) and hasattr(part, "prior_")
+        ],
         "networks": [
             _network(part, path)
             for path, part in parts
@@ -131,6 +143,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         description="" if description is None else f"{description.strip()}\n\n",
         what="A classifier of the light curves of transients, made with sklearn_tde.",
         table=_lines(f"| {name} | {_cell(value)} |" for name, value in rows.items()),
+        mix=_say_mix(facts["stated_priors"]).rstrip(),
         training=_lines(map(_say_network, facts["networks"])) or "No network of this package.",
         columns=classes,
         minor=".".join(facts["versions"]["sklearn_tde"].split(".")[:2]),
@@ -188,6 +201,11 @@ def _threshold(part: Any, path: str) -> Iterator[dict[str, Any]]:
     yield {"where": path, "threshold": _plain(threshold), "pos_label": _plain(pos_label)}
 
 
+def _stated_prior(part: PriorAdjustedClassifier, path: str) -> dict[str, Any]:
+    shares = zip(part.classes_, part.prior_, strict=True)
+    return {"where": path, "shares": {str(label): float(share) for label, share in shares}}
+
+
 def _network(network: BaseSequenceClassifier, path: str) -> dict[str, Any]:
     """Return how a network was trained."""
     for name in ("class_count_", "history_", "n_iter_"):
@@ -228,6 +246,15 @@ def _say_threshold(found: Mapping[str, Any]) -> str:
     number = f"{threshold:.4f}" if isinstance(threshold, float) else threshold
     where = f" (`{found['where']}`)" if found["where"] else ""
     return f"{found['pos_label']} from {number} on{where}"
+
+
+def _say_mix(stated: list[Mapping[str, Any]]) -> str:
+    """Say which mixture of classes the probabilities are about."""
+    if not stated:
+        return _TRAINING_MIX
+    # The outermost has the last word.
+    shares = stated[0]["shares"].items()
+    return _STATED_MIX.format(shares=", ".join(f"{label} {share:.2%}" for label, share in shares))
 
 
 def _say_network(network: Mapping[str, Any]) -> str:

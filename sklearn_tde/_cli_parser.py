@@ -178,7 +178,11 @@ def _add_input(
         help="observations of objects that TABLE does not list: an error, or left out "
         "(default: %(default)s)",
     )
-    columns = parser.add_argument_group("columns of the tables")
+    _add_columns(parser.add_argument_group("columns of the tables"), labelled)
+
+
+def _add_columns(columns: Any, labelled: bool) -> None:
+    """Add what the columns of the tables are called, and how their values are meant."""
     for option, default, text in (
         ("--object-id", "object_id", "name of the object, in both tables"),
         ("--time", "time", "time in days"),

@@ -1,4 +1,4 @@
-"""What a second cross-validation within a training set needs: folds and seeds."""
+"""What a cross-validation within `fit` needs: folds, seeds and nothing of an earlier fit."""
 
 from __future__ import annotations
 
@@ -64,3 +64,15 @@ def seed_estimator(estimator: Any, seed: int) -> Any:
         if name == "random_state" or name.endswith("__random_state")
     }
     return estimator.set_params(**states) if states else estimator
+
+
+def forget_fit(estimator: Any) -> None:
+    """Drop what an earlier fit left: a training that fails must not leave a mixture.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What it learned, the attributes with a name that ends with an underscore, is gone.
+    """
+    for name in [name for name in vars(estimator) if name.endswith("_")]:
+        delattr(estimator, name)

@@ -105,6 +105,14 @@ def checked_labels(X: Any, y: Any) -> np.ndarray:
     return y
 
 
+def refuse_one_class(classes: np.ndarray) -> None:
+    """Refuse labels among which there is nothing to tell apart."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has one class, {classes.tolist()[0]!r}; expected at least two classes."
+        )
+
+
 def plain_value(value: Any) -> Any:
     """Turn a numpy scalar into the Python value it stands for.
 

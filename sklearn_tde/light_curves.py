@@ -28,11 +28,11 @@ from sklearn_tde._flat import (
     nested_column,
     nested_frame,
     repeated_rows,
-    unpacked_frame,
     validated,
 )
 from sklearn_tde._long_table import read_long_table
 from sklearn_tde._photometry import shown
+from sklearn_tde._unpacking import unpacked_frame
 
 __all__ = [
     "FlatLightCurves",

@@ -9,25 +9,23 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from sklearn_tde._cross_fitting import forget_fit
 from sklearn_tde._labels import check_groups, checked_labels
 from sklearn_tde.calibration._bins import bins_of, coded, names_of
 from sklearn_tde.calibration._cells import CalibrationCells, class_codes, n_needed
 from sklearn_tde.calibration._copies import copied_again
-from sklearn_tde.ensemble import EnsembleTransientClassifier
+from sklearn_tde.calibration._left_out import predict_left_out
 from sklearn_tde.ensemble._members import member_probabilities
-from sklearn_tde.ensemble._parts import split_into_parts
 
 
 class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -199,12 +197,14 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         y = checked_labels(X, y)
         groups = check_groups(groups, len(y))
         bins_of(self.bins, X, len(y))
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        classes, probabilities, model = self._train(X, y, groups)
-        parents = self._parents(len(y))
-        code = class_codes(y, classes)[parents]
-        score = 1 - probabilities[np.arange(len(code)), code]
+        forget_fit(self)
+        found = predict_left_out(
+            self.estimator, X, y, groups, self.cv, self.random_state, self.n_jobs
+        )
+        self.estimator_, self.estimators_ = found.estimator, found.models
+        parents = found.parents
+        code = class_codes(y, found.classes)[parents]
+        score = 1 - found.probabilities[np.arange(len(code)), code]
         if self.bins is not None and len(parents) > len(y):
             X = copied_again(self.estimator_.sampler_, X, y, parents)
         bins = bins_of(self.bins, X, len(code))
@@ -213,8 +213,8 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         group = parents if groups is None else groups[parents]
         order = np.argsort(score, kind="stable")
         self._cells = CalibrationCells(
-            *(values[order] for values in (score, code, bin_code, group, model)),
-            n_classes=len(classes),
+            *(values[order] for values in (score, code, bin_code, group, found.model)),
+            n_classes=len(found.classes),
             n_bins=len(self.bins_),
             n_models=len(self.estimators_),
         )
@@ -222,51 +222,10 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
             self.n_features_in_ = self.estimator_.n_features_in_
         self._level_of_fit = self.confidence_level
         # The last one: only with it is the classifier fitted.
-        self.classes_ = classes
+        self.classes_ = found.classes
         for message in self._shortages():
             warnings.warn(message, UserWarning, stacklevel=2)
         return self
-
-    def _train(
-        self, X: Any, y: np.ndarray, groups: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the classes, probabilities by models without the object, and which model's."""
-        estimator = self.estimator
-        n_objects = len(y)
-        if isinstance(estimator, FrozenEstimator):
-            self.estimator_, self.estimators_ = estimator, [estimator]
-            classes = np.asarray(estimator.classes_)
-            found = member_probabilities(estimator, X, classes, "estimator")
-            return classes, found, np.zeros(n_objects, dtype=int)
-        classes = np.unique(y)
-        if len(classes) < 2:
-            raise ValueError(f"y has one class or none, {classes.tolist()}; expected at least two.")
-        if isinstance(estimator, EnsembleTransientClassifier):
-            self.estimator_ = clone(estimator).fit(X, y, groups=groups)
-            self.estimators_ = [self.estimator_]
-            found = [self.estimator_.out_of_fold_proba_, self.estimator_.out_of_fold_copies_]
-            found = np.concatenate(found)
-            return classes, found, np.zeros(len(found), dtype=int)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        parts = split_into_parts(self.cv, y, groups, seed)
-        rows = [train for train, _ in parts] + [np.arange(n_objects)]
-        *models, self.estimator_ = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit)(clone(estimator), _safe_indexing(X, train), y[train]) for train in rows
-        )
-        self.estimators_ = models
-        found, model = np.empty((n_objects, len(classes))), np.empty(n_objects, dtype=int)
-        for number, (_, test) in enumerate(parts):
-            left_out = _safe_indexing(X, test)
-            found[test] = member_probabilities(models[number], left_out, classes, "estimator")
-            model[test] = number
-        return classes, found, model
-
-    def _parents(self, n_objects: int) -> np.ndarray:
-        """Return the object that each row of what calibrates is, or is a copy of."""
-        objects = np.arange(n_objects)
-        if not isinstance(self.estimator, EnsembleTransientClassifier):
-            return objects
-        return np.concatenate([objects, self.estimator_.copy_indices_])
 
     def _shortages(self) -> list[str]:
         """Say which classes and bins have too few objects for the level."""
@@ -406,7 +365,3 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
             tags.input_tags = of_estimator.input_tags
             tags.no_validation = of_estimator.no_validation
         return tags
-
-
-def _fit(estimator: Any, X: Any, y: np.ndarray) -> Any:
-    return estimator.fit(X, y)

@@ -21,8 +21,19 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_tde import __version__
-from sklearn_tde._labels import check_groups, plain_labels, refuse_missing_labels
+from sklearn_tde._labels import (
+    check_groups,
+    plain_labels,
+    refuse_missing_labels,
+    refuse_one_class,
+)
 from sklearn_tde.neural_network._held_out import split_held_out
+from sklearn_tde.neural_network._inputs import (
+    check_n_features,
+    check_sequences,
+    columns_as_steps,
+    refuse_light_curves,
+)
 from sklearn_tde.neural_network._per_object import check_weights
 from sklearn_tde.neural_network._prediction import (
     as_probabilities,
@@ -30,10 +41,10 @@ from sklearn_tde.neural_network._prediction import (
     refuse_not_finite,
     stepwise_logits,
 )
-from sklearn_tde.neural_network._sequences import Sequences, check_sequences
+from sklearn_tde.neural_network._saved import rebuilt_net
+from sklearn_tde.neural_network._sequences import Sequences
 from sklearn_tde.neural_network._starts import begin_with, check_pretrained, check_warm_start
 from sklearn_tde.neural_network._training import (
-    check_saved_weights,
     class_weights,
     get_weights,
     make_net,
@@ -132,10 +143,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         going_on = self.warm_start and hasattr(self, "net_")
         X, y = self._checked_training_data(X, y, reset=not going_on)
         classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(
-                f"y has one class, {classes.tolist()[0]!r}; expected at least two classes."
-            )
+        refuse_one_class(classes)
         if going_on:
             check_warm_start(self, classes)
         weight = check_weights(sample_weight, X, codes, classes)
@@ -296,7 +304,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked_training_data(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return X as (n_objects, n_steps, n_features) and y, both valid; note the features."""
-        self._refuse_light_curves(X)
+        refuse_light_curves(X, type(self).__name__, self._remedy)
         refuse_missing_labels(y)
         y = plain_labels(y)
         if not reset:
@@ -306,8 +314,10 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
             return X, y
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
         check_classification_targets(y)
-        sequences = self._columns_as_steps(X) if X.ndim == 2 else check_sequences(X, self.n_masks)
-        if X.ndim == 3:
+        if X.ndim == 2:
+            sequences = columns_as_steps(X, self._reads_time)
+        else:
+            sequences = check_sequences(X, self.n_masks)
             # What counts as a feature of a sequence is its channels, not its steps.
             self.n_features_in_ = X.shape[2]
         self._is_sequence = X.ndim == 3
@@ -315,35 +325,15 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked_data(self, X: Any) -> np.ndarray:
         """Return X as (n_objects, n_steps, n_features), with the features that `fit` has seen."""
-        self._refuse_light_curves(X)
+        refuse_light_curves(X, type(self).__name__, self._remedy)
         if not self._is_sequence:
             X = validate_data(self, X, dtype=np.float32, reset=False)
-            return self._columns_as_steps(X)
+            return columns_as_steps(X, self._reads_time)
         X = check_array(
             X, dtype=np.float32, allow_nd=True, ensure_2d=False, estimator=self, input_name="X"
         )
-        if X.ndim != 3 or X.shape[2] != self.n_features_in_:
-            raise ValueError(
-                f"X has the shape {X.shape}, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input: (n_objects, n_steps, "
-                f"{self.n_features_in_})."
-            )
+        check_n_features(X, self.n_features_in_, type(self).__name__)
         return check_sequences(X, self._n_masks())
-
-    def _refuse_light_curves(self, X: Any) -> None:
-        if "light_curve" in getattr(X, "columns", ()):
-            raise TypeError(
-                f"X holds light curves; {type(self).__name__} expects arrays. {self._remedy}"
-            )
-
-    def _columns_as_steps(self, X: np.ndarray) -> np.ndarray:
-        """Return a table as sequences of one channel, with the time where it is read."""
-        values = X[:, :, None]
-        if not self._reads_time:
-            return values
-        time = np.linspace(0, 1, X.shape[1], dtype=np.float32)
-        time = np.broadcast_to(time[:, None], values.shape)
-        return np.concatenate([time, values], axis=2)
 
     def _n_channels(self) -> int:
         return self.n_features_in_ if self._is_sequence else 1 + self._reads_time
@@ -391,21 +381,14 @@ class BaseSequenceClassifier(ClassifierMixin, BaseEstimator):
         if weights is not None:
             fitted = {name: self._fitted_params[name] for name in self._kept_params}
             params = {**self.get_params(deep=False), **fitted}
-            network = self._network(params)
-            n_features = self._n_channels()
-            with seeded(0, "cpu"):
-                check_saved_weights(weights, *network, n_features, len(self.classes_))
-            net = make_net(
-                *network,
+            self.net_ = rebuilt_net(
+                weights,
+                *self._network(params),
                 params,
-                n_features=n_features,
+                n_features=self._n_channels(),
                 n_classes=len(self.classes_),
                 device=resolve_device(self.device, missing="warn"),
             )
-            with seeded(0, net.device):
-                net.initialize()
-            set_weights(net, weights)
-            self.net_ = net
 
     def __sklearn_tags__(self) -> Tags:
         """Return the tags: sequences (3-D) or tables (2-D) in, two classes or more."""

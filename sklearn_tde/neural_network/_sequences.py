@@ -14,38 +14,6 @@ _POOL = 8
 _SHORTEST = 0.15
 
 
-def check_sequences(X: np.ndarray, n_masks: int) -> np.ndarray:
-    """Refuse an array that is not (n_objects, n_steps, n_features) with the masks last."""
-    if X.ndim != 3:
-        raise ValueError(
-            f"X has {X.ndim} dimensions; expected (n_objects, n_steps, n_features) or "
-            "(n_objects, n_steps)."
-        )
-    if X.shape[2] <= n_masks:
-        raise ValueError(
-            f"X has {X.shape[2]} features of which n_masks={n_masks} are masks; expected "
-            "at least one that is none."
-        )
-    masks = X[:, :, X.shape[2] - n_masks :]
-    bad = ((masks != 0) & (masks != 1)).any(axis=(1, 2))
-    if bad.any():
-        raise ValueError(
-            f"object at position {int(np.flatnonzero(bad)[0])}: its last {n_masks} "
-            f"features are masks (n_masks={n_masks}) and not all 0 or 1; expected one mask "
-            "per band."
-        )
-    if n_masks:
-        # A mask that is taken for a feature would hide observations. Unlike a mask, a flag
-        # of the object does not change from step to step.
-        before = X[:, :, X.shape[2] - n_masks - 1]
-        if ((before == 0) | (before == 1)).all() and (np.diff(before, axis=1) != 0).any():
-            raise ValueError(
-                f"X: the feature before the last n_masks={n_masks} is 0 or 1 as well, like "
-                "a mask; expected n_masks to be the number of bands."
-            )
-    return X
-
-
 class Sequences(torch.utils.data.Dataset):
     """The steps of every object that the network reads, in flat tensors.
 

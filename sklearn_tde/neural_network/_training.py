@@ -255,29 +255,6 @@ def set_weights(net: NeuralNet, weights: Mapping[str, np.ndarray]) -> None:
     )
 
 
-def check_saved_weights(
-    weights: Mapping[str, np.ndarray],
-    network: type[nn.Module],
-    network_params: Mapping[str, Any],
-    n_features: int,
-    n_classes: int,
-) -> None:
-    """Refuse weights of another network before it is built: a file could ask for any size."""
-    found = {name: np.shape(value) for name, value in weights.items()}
-    expected = {}
-    if network_params["num_layers"] <= len(found):
-        # On this device a network has shapes and takes no memory.
-        with torch.device("meta"):
-            module = network(n_features, 1 if n_classes == 2 else n_classes, **network_params)
-        expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    if found != expected:
-        sizes = ", ".join(f"{name}={value!r}" for name, value in network_params.items())
-        raise ValueError(
-            f"the saved weights are not those of {sizes}, {n_features} features and {n_classes} "
-            "classes."
-        )
-
-
 def plain_history(net: NeuralNet, n_earlier: int) -> list[dict[str, Any]]:
     """Return the history of a net as plain dictionaries, without the batches."""
     numbers, lists = ("dur", "train_loss", "valid_loss"), ("train_recall", "valid_recall")

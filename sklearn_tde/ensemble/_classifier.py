@@ -10,51 +10,42 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags, _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
-from tqdm import tqdm
 
 from sklearn_tde._chunks import by_chunks
-from sklearn_tde._cross_fitting import seed_estimator
-from sklearn_tde._labels import (
-    check_groups,
-    check_pos_label,
-    checked_labels,
-)
+from sklearn_tde._cross_fitting import forget_fit
+from sklearn_tde._labels import check_groups, check_pos_label, checked_labels, refuse_one_class
 from sklearn_tde._photometry import shown
 from sklearn_tde.ensemble._ages import FULL_GROWTH, growth
+from sklearn_tde.ensemble._composition import MembersByName
 from sklearn_tde.ensemble._decision import (
     SCORINGS,
     best_threshold,
     calibrated,
     codes_at,
-    combined,
-    fit_growing_sigmoid,
-    fit_sigmoid,
-    log_odds,
+    fit_calibration,
 )
 from sklearn_tde.ensemble._members import (
     check_members,
     check_weights,
-    input_tags,
-    member_probabilities,
     prepare,
     prepare_again,
     refuse_early_stopping,
 )
+from sklearn_tde.ensemble._models import average_left_out, average_of_all, train_models
+from sklearn_tde.ensemble._other_classes import fit_shifts
 from sklearn_tde.ensemble._parts import split_into_parts
 from sklearn_tde.ensemble._samples import resampled, with_copies
 
 
-class EnsembleTransientClassifier(ClassifierMixin, _BaseComposition):
+class EnsembleTransientClassifier(ClassifierMixin, MembersByName):
     """Average classifiers, calibrate the average, and tune the threshold of one class.
 
     All from one cross-validation within `fit`: each member is trained on every training part and
@@ -115,6 +106,9 @@ default="f1"
         shifted by them.
     age_slope_, age_intercept_ : float
         What is added to them times ln(1 + a); 0 unless `calibrate_by` is "age".
+    class_intercepts_, age_class_intercepts_ : ndarray of shape (n_classes,), dtype float64
+        The same of the other classes: what is added to their log-probabilities. 0 for
+        `pos_label`.
     out_of_fold_proba_ : ndarray of shape (n_objects, n_classes), dtype float64
         Calibrated probabilities of the training objects by models that were not trained on them.
     out_of_fold_copies_ : ndarray of shape (n_copies, n_classes), dtype float64
@@ -143,7 +137,8 @@ default="f1"
     as 0.001. Its log-odds of `pos_label` against the rest go through a logistic regression with
     the targets of Platt [1]_: what class weights and the confidence of the members did to the
     probabilities is undone, and they are about frequencies among objects like those of `fit`. With
-    more than two classes the other probabilities share what is left in their old proportions.
+    more than two classes the others share what is left, in proportions that have an intercept for
+    each class, of a multinomial regression: on average they are as frequent as in `fit`.
 
     The threshold has the best score to be *expected* from the calibrated probabilities [2]_, which
     hangs less on single objects than the best score reached. With more than two classes `predict`
@@ -216,36 +211,6 @@ default="f1"
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, those of the members included.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the members, by name, and their parameters.
-
-        Returns
-        -------
-        params : dict
-            The parameters.
-        """
-        return self._get_params("estimators", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, members by their names or parameters of members.
-
-        Parameters
-        ----------
-        **params : dict
-            Such as ``lstm__classifier__lr=1e-3``.
-
-        Returns
-        -------
-        self : EnsembleTransientClassifier
-            The classifier.
-        """
-        return self._set_params("estimators", **params)
-
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Train the members, calibrate their average and tune the threshold.
 
@@ -290,23 +255,23 @@ default="f1"
             refuse_early_stopping(self.estimators)
         y = checked_labels(X, y)
         classes = np.unique(y)
-        if len(classes) < 2:
-            raise ValueError(
-                f"y has one class, {classes.tolist()[0]!r}; expected at least two classes."
-            )
+        refuse_one_class(classes)
         pos_label = check_pos_label(self.pos_label, classes)
         groups = check_groups(groups, len(y))
         random_state = check_random_state(self.random_state)
         parts = split_into_parts(self.cv, y, groups, random_state.randint(2**31 - 1))
         X, y, parents, sampler = resampled(self.sampler, X, y, random_state)
         parts = with_copies(parts, parents)
-        self._forget()
+        forget_fit(self)
         self.sampler_ = sampler
         self.classes_, self.pos_label_, self.weights_ = classes, pos_label, weights
         self._names = [name for name, _ in self.estimators]
         self.transformers_, prepared, rest = prepare(self.estimators, X)
-        models = self._train(prepared, rest, y, parts, random_state)
-        self._decide(prepared, models, y, parts, parents, self._growth(X))
+        rows = [train for train, _ in parts] + [np.arange(len(y))] * bool(self.refit)
+        models = train_models(rest, prepared, y, rows, random_state, self.n_jobs, self.verbose)
+        average = average_left_out(models, prepared, parts, classes, self._names, weights)
+        self._by_age = self.calibrate_by == "age"
+        self._decide(average, y, parents, self._growth(X))
         if not self.slope_:
             warnings.warn(
                 f"the members find {pos_label!r} among objects they were not trained on no better "
@@ -318,65 +283,19 @@ default="f1"
         self.estimators_ = [of_parts[-1:] for of_parts in models] if self.refit else models
         return self
 
-    def _forget(self) -> None:
-        """Drop what an earlier fit left: a training that fails must not leave a mixture."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-
-    def _train(
-        self,
-        prepared: list[Any],
-        rest: list[Any],
-        y: np.ndarray,
-        parts: list[tuple[np.ndarray, np.ndarray]],
-        random_state: np.random.RandomState,
-    ) -> list[list[Any]]:
-        """Return the models of every member, one for each part and, if asked for, one for all."""
-        rows = [train for train, _ in parts] + [np.arange(len(y))] * bool(self.refit)
-        tasks = [
-            (seed_estimator(estimator, random_state.randint(2**31 - 1)), member, train)
-            for member, estimator in enumerate(rest)
-            for train in rows
-        ]
-        jobs = (
-            delayed(_fit)(estimator, _safe_indexing(prepared[member], train), y[train])
-            for estimator, member, train in tasks
-        )
-        fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs)
-        # None: tqdm itself finds out whether there is a terminal.
-        disable = None if self.verbose else True
-        fitted = list(tqdm(fits, total=len(tasks), desc="fits", disable=disable, leave=False))
-        return [fitted[k : k + len(rows)] for k in range(0, len(fitted), len(rows))]
-
     def _decide(
-        self,
-        prepared: list[Any],
-        models: list[list[Any]],
-        y: np.ndarray,
-        parts: list[tuple[np.ndarray, np.ndarray]],
-        parents: np.ndarray,
-        growth: np.ndarray | None,
+        self, average: np.ndarray, y: np.ndarray, parents: np.ndarray, growth: np.ndarray | None
     ) -> None:
-        """Calibrate and tune by what each model says of the objects it was not trained on."""
-        probabilities = np.empty((len(models), len(y), len(self.classes_)))
-        for member, name in enumerate(self._names):
-            for (_, test), model in zip(parts, models[member], strict=False):
-                left_out = _safe_indexing(prepared[member], test)
-                probabilities[member, test] = member_probabilities(
-                    model, left_out, self.classes_, name
-                )
-        average = combined(probabilities, self.weights_)
+        """Calibrate and tune by what models say of the objects they were not trained on."""
         positive = self._positive()
-        is_positive = y == self.pos_label_
         # An object and its copies together count once.
         weight = 1.0 / np.bincount(parents)[parents]
-        odds = log_odds(average[:, positive])
-        self.age_slope_ = self.age_intercept_ = 0.0
-        if growth is None:
-            self.slope_, self.intercept_ = fit_sigmoid(odds, is_positive, weight)
-        else:
-            found = fit_growing_sigmoid(odds, is_positive, weight, growth, FULL_GROWTH)
-            self.slope_, self.intercept_, self.age_slope_, self.age_intercept_ = found
+        self.slope_, self.intercept_, self.age_slope_, self.age_intercept_ = fit_calibration(
+            average[:, positive], y == self.pos_label_, weight, growth, FULL_GROWTH
+        )
+        self.class_intercepts_, self.age_class_intercepts_ = fit_shifts(
+            average, np.searchsorted(self.classes_, y), positive, weight, growth
+        )
         proba = self._calibrated(average, growth)
         n_objects = parents.max() + 1
         self.out_of_fold_proba_, self.out_of_fold_copies_ = proba[:n_objects], proba[n_objects:]
@@ -461,25 +380,23 @@ default="f1"
     def _probabilities(self, X: Any) -> np.ndarray:
         if not len(X):
             return np.empty((0, len(self.classes_)))
-        prepared, probabilities = prepare_again(self.transformers_, X), []
-        for name, given, models in zip(self._names, prepared, self.estimators_, strict=True):
-            probabilities += [
-                member_probabilities(model, given, self.classes_, name) for model in models
-            ]
-        weights = np.repeat(self.weights_, [len(models) for models in self.estimators_])
-        average = combined(np.stack(probabilities), weights)
+        prepared = prepare_again(self.transformers_, X)
+        average = average_of_all(
+            self.estimators_, prepared, self.classes_, self._names, self.weights_
+        )
         return self._calibrated(average, self._growth(X))
 
     def _growth(self, X: Any) -> np.ndarray | None:
         """Return what the calibration depends on, if it does."""
-        return None if self.calibrate_by is None else growth(X)
+        return growth(X) if self._by_age else None
 
     def _calibrated(self, average: np.ndarray, growth: np.ndarray | None) -> np.ndarray:
-        slope, intercept = self.slope_, self.intercept_
+        slope, intercept, shifts = self.slope_, self.intercept_, self.class_intercepts_
         if growth is not None:
             slope = slope + self.age_slope_ * growth
             intercept = intercept + self.age_intercept_ * growth
-        return calibrated(average, self._positive(), slope, intercept)
+            shifts = shifts + self.age_class_intercepts_ * growth[:, None]
+        return calibrated(average, self._positive(), slope, intercept, shifts)
 
     def _positive(self) -> int:
         """Return the column of `pos_label_`."""
@@ -488,14 +405,3 @@ default="f1"
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether `fit` has come to its end."""
         return hasattr(self, "estimators_")
-
-    def __sklearn_tags__(self) -> Tags:
-        """Return the tags: what all members take goes in, two classes or more."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags = input_tags(self.estimators)
-        tags.no_validation = not tags.input_tags.two_d_array
-        return tags
-
-
-def _fit(estimator: Any, X: Any, y: np.ndarray) -> Any:
-    return estimator.fit(X, y)

@@ -105,6 +105,39 @@ def fit_growing_sigmoid(
     return float(slope), float(intercept), float(growth_slope), float(growth_intercept)
 
 
+def fit_calibration(
+    probability: np.ndarray,
+    positive: np.ndarray,
+    weight: np.ndarray,
+    growth: np.ndarray | None,
+    grown: float,
+) -> tuple[float, float, float, float]:
+    """Return the logistic regression of the class on the log-odds of its probability.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n_objects,)
+        Of the class, neither 0 nor 1.
+    positive : ndarray of shape (n_objects,), dtype bool
+        Whether an object is of the class.
+    weight : ndarray of shape (n_objects,)
+        How much each counts.
+    growth : ndarray of shape (n_objects,) or None
+        How grown up the light curve is. None: the regression does not depend on it.
+    grown : float
+        The largest growth that there is.
+
+    Returns
+    -------
+    slope, intercept, growth_slope, growth_intercept : float
+        As of `fit_growing_sigmoid`; the last two are 0 without `growth`.
+    """
+    odds = log_odds(probability)
+    if growth is None:
+        return *fit_sigmoid(odds, positive, weight), 0.0, 0.0
+    return fit_growing_sigmoid(odds, positive, weight, growth, grown)
+
+
 def _targets(positive: np.ndarray) -> np.ndarray:
     # Of all rows, copies included: with the number of objects slopes came out a quarter too low.
     n_positive, n_negative = positive.sum(), (~positive).sum()
@@ -129,6 +162,7 @@ def calibrated(
     positive: int,
     slope: float | np.ndarray,
     intercept: float | np.ndarray,
+    shifts: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Return probabilities with those of one class calibrated and the others scaled to fit.
 
@@ -140,6 +174,8 @@ def calibrated(
         Column of the class.
     slope, intercept : float or ndarray of shape (n_objects,)
         What `fit_sigmoid` returns, or one for each object.
+    shifts : ndarray that broadcasts to (n_objects, n_classes), or float, default=0.0
+        Added to the log-probabilities of the other classes before they share what is left.
 
     Returns
     -------
@@ -147,7 +183,7 @@ def calibrated(
         Each row adds up to 1.
     """
     odds = slope * log_odds(probabilities[:, positive]) + intercept
-    others = np.delete(probabilities, positive, axis=1)
+    others = np.delete(probabilities * np.exp(shifts), positive, axis=1)
     others = others / others.sum(axis=1, keepdims=True) * expit(-odds)[:, None]
     return np.insert(others, positive, expit(odds), axis=1)
 
@@ -209,6 +245,9 @@ def best_threshold(
     """
     order = np.argsort(-probability, kind="stable")
     ranked = probability[order]
+    if ranked[0] <= 0:
+        # Nothing is to be expected of calling any.
+        return 0.5
     weight = np.ones(len(ranked)) if weight is None else weight[order]
     true_positive, called = np.cumsum(weight * ranked), np.cumsum(weight)
     n_positive = (weight * ranked).sum()

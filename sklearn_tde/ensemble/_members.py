@@ -73,10 +73,11 @@ def refuse_early_stopping(estimators: list[tuple[str, Any]]) -> None:
     """
     for name, estimator in estimators:
         for parameter, value in estimator.get_params(deep=True).items():
-            if parameter.rpartition("__")[2] == "early_stopping" and value is True:
+            # Gradient boosting's "auto" is true of many objects.
+            if parameter.rpartition("__")[2] == "early_stopping" and value in (True, "auto"):
                 raise ValueError(
-                    f"estimators: {name!r} has {parameter}=True, whose split would have copies of "
-                    "one object on both sides; expected False with a sampler."
+                    f"estimators: {name!r} has {parameter}={value!r}, whose split would have "
+                    "copies of one object on both sides; expected False with a sampler."
                 )
 
 

@@ -58,8 +58,8 @@ def make_lstm_pipeline(
         If the classifier has no parameter of a given name, `gridder` is no gridder, or `sampler`
         no sampler.
     ValueError
-        If there is a `sampler` and `early_stopping` is true, whose inner split would have copies
-        of one object on both sides.
+        If there is a `sampler` and `early_stopping` is true, or the "auto" of gradient boosting:
+        its inner split would have copies of one object on both sides.
 
     Examples
     --------
@@ -112,8 +112,8 @@ def make_transformer_pipeline(
         If the classifier has no parameter of a given name, `sequencer` is no sequencer, or
         `sampler` no sampler.
     ValueError
-        If there is a `sampler` and `early_stopping` is true, whose inner split would have copies
-        of one object on both sides.
+        If there is a `sampler` and `early_stopping` is true, or the "auto" of gradient boosting:
+        its inner split would have copies of one object on both sides.
 
     See Also
     --------
@@ -173,7 +173,9 @@ def make_feature_pipeline(
     TypeError
         If `features` is no transformer, `sampler` no sampler, or `classifier` no classifier.
     ValueError
-        If there is a `random_state` and the classifier has none.
+        If there is a `random_state` and the classifier has none, or a `sampler` and
+        `early_stopping` is true, or the "auto" of gradient boosting: its inner split would have
+        copies of one object on both sides.
 
     See Also
     --------
@@ -324,10 +326,12 @@ def _with_sampler(
             "sampler must be a LightCurveOverSampler or a PartialLightCurveSampler; got "
             f"{sampler!r}."
         )
-    if getattr(steps[-1][1], "early_stopping", False) is True:
+    early_stopping = getattr(steps[-1][1], "early_stopping", False)
+    # Gradient boosting's "auto" is true of many objects.
+    if early_stopping in (True, "auto"):
         raise ValueError(
-            "early_stopping=True: its inner split would have copies of one object on both sides; "
-            "expected early_stopping=False with a sampler. Or fit the classifier by itself, with "
-            "groups=sampler.sample_indices_."
+            f"early_stopping={early_stopping!r}: its inner split would have copies of one object "
+            "on both sides; expected early_stopping=False with a sampler. Or fit a classifier that "
+            "takes them by itself, with groups=sampler.sample_indices_."
         )
     return LightCurvePipeline([("sampler", sampler), *steps], memory=memory)

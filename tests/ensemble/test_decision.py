@@ -19,6 +19,7 @@ from sklearn_tde.ensemble._decision import (
     fit_sigmoid,
     log_odds,
 )
+from sklearn_tde.ensemble._other_classes import fit_shifts
 
 METRICS = {
     "accuracy": accuracy_score,
@@ -91,6 +92,53 @@ def test_the_other_classes_keep_their_proportions(positive, probabilities):
     np.testing.assert_allclose(calibrated(given, positive, 1.0, 0.0), given, rtol=1e-10)
 
 
+def weighted_sample(by_growth):
+    """Three classes, and probabilities raised for the rare one, more so for young light curves."""
+    rng = np.random.default_rng(0)
+    truth = rng.dirichlet([1.0, 4.0, 0.5], size=20_000)
+    codes = (rng.random(len(truth))[:, None] > truth.cumsum(axis=1)).sum(axis=1)
+    growth = rng.uniform(0, 3, len(truth)) if by_growth else None
+    factor = 6.0 if growth is None else np.exp(2.0 - 0.5 * growth)
+    given = truth.copy()
+    given[:, 2] *= factor
+    return given / given.sum(axis=1, keepdims=True), truth, codes, growth
+
+
+@pytest.mark.parametrize("by_growth", [False, True])
+def test_what_class_weights_did_to_the_other_classes_is_undone(by_growth):
+    given, truth, codes, growth = weighted_sample(by_growth)
+    shifts, growth_shifts = fit_shifts(given, codes, 0, np.ones(len(codes)), growth)
+    assert shifts[0] == growth_shifts[0] == 0
+    if growth is None:
+        assert shifts[2] - shifts[1] == pytest.approx(-np.log(6), abs=0.1)
+        assert not growth_shifts.any()
+    else:
+        assert shifts[2] - shifts[1] == pytest.approx(-2.0, abs=0.15)
+        assert growth_shifts[2] - growth_shifts[1] == pytest.approx(0.5, abs=0.1)
+        shifts = shifts + growth_shifts * growth[:, None]
+    found = calibrated(given, 0, 1.0, 0.0, shifts)
+    np.testing.assert_allclose(found[:, 0], given[:, 0])
+    share = found[:, 2] / found[:, 1:].sum(axis=1)
+    np.testing.assert_allclose(share, truth[:, 2] / truth[:, 1:].sum(axis=1), atol=0.05)
+    others = codes != 0
+    assert share[others].mean() == pytest.approx((codes[others] == 2).mean(), rel=1e-3)
+
+
+def test_an_object_of_weight_two_counts_as_two_of_the_other_classes():
+    given, _, codes, growth = weighted_sample(by_growth=True)
+    rows = np.arange(300)
+    twice = np.append(rows, rows[::3])
+    weight = np.where(rows % 3, 1.0, 2.0)
+    found = fit_shifts(given[rows], codes[rows], 0, weight, growth[rows])
+    wanted = fit_shifts(given[twice], codes[twice], 0, np.ones(len(twice)), growth[twice])
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+
+
+def test_the_one_other_class_of_two_has_nothing_to_share():
+    given = np.array([[0.2, 0.8], [0.7, 0.3]])
+    assert not np.any(fit_shifts(given, np.array([0, 1]), 1, np.ones(2), None))
+
+
 def expected_score(scoring, probability, threshold):
     """The score of the expected numbers of true and false positives and negatives."""
     called = probability >= threshold
@@ -138,3 +186,8 @@ def test_the_best_accuracy_may_be_to_call_none():
         assert not (probability >= best_threshold(probability, "accuracy")).any()
         # The others count what is missed.
         assert (probability >= best_threshold(probability, "f1")).any()
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_of_a_class_that_nothing_can_be_of_none_is_called(scoring):
+    assert best_threshold(np.zeros(5), scoring) > 0

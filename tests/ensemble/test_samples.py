@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_tde import (
@@ -127,6 +127,9 @@ def test_a_sampler_must_keep_the_objects_and_say_who_is_whose_copy(table):
     lstm = make_lstm_pipeline(early_stopping=True)
     with pytest.raises(ValueError, match="'linear' has classifier__early_stopping=True"):
         ensemble(lstm, sampler=Doubling()).fit(*table)
+    # Its early stopping begins with 10,000 objects.
+    with pytest.raises(ValueError, match="'linear' has early_stopping='auto'"):
+        ensemble(HistGradientBoostingClassifier(), sampler=Doubling()).fit(*table)
     with pytest.raises(ValueError, match="'sampler' parameter"):
         ensemble(sampler="partial").fit(*table)
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, make_scorer
 from sklearn.model_selection import (
@@ -16,6 +17,7 @@ from sklearn_tde import (
     LightCurveOverSampler,
     cross_validation_report,
     flatten_light_curves,
+    make_feature_pipeline,
     make_lstm_pipeline,
     make_transients,
 )
@@ -162,3 +164,8 @@ def test_a_sampler_that_is_none_is_refused(sampler):
 def test_early_stopping_behind_a_sampler_is_refused():
     with pytest.raises(ValueError, match="copies of one object on both sides"):
         make_lstm_pipeline(sampler=LightCurveOverSampler(), early_stopping=True)
+    # Which stops early, by default, where there are more than 10,000 rows.
+    with pytest.raises(ValueError, match="early_stopping='auto'"):
+        make_feature_pipeline(
+            sampler=LightCurveOverSampler(), classifier=HistGradientBoostingClassifier()
+        )

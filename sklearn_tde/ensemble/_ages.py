@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_tde.light_curves import flatten_light_curves
-from sklearn_tde.preprocessing._start import start_times
+from sklearn_tde.preprocessing._start import detection_rows, start_times
 
 #: Days after which a light curve counts as grown up.
 GROWN = 40.0
@@ -32,9 +32,11 @@ def days_known(X: Any) -> np.ndarray:
     """
     flat = flatten_light_curves(X)
     start = start_times(flat, "first", _DETECTION_SNR)
-    filled = flat.n_observations > 0
+    detected = np.zeros(flat.n_objects, dtype=bool)
+    detected[flat.object_position[detection_rows(flat, _DETECTION_SNR)]] = True
+    last = flat.offsets[1:][detected] - 1
     days = np.zeros(flat.n_objects)
-    days[filled] = flat.time[flat.offsets[1:][filled] - 1] - start[filled]
+    days[detected] = flat.time[last] - start[detected]
     return days
 
 

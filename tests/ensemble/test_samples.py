@@ -180,12 +180,14 @@ def test_days_are_counted_from_the_first_detection_to_the_last_observation():
             ("B", 0.0, "g", 9.0, 1.0),
             ("B", 500.0, "g", 9.0, 1.0),
             ("C", 3.0, "g", 9.0, 1.0),
+            ("D", 0.0, "g", 2.0, 1.0),  # never detected, however long it was watched
+            ("D", 70.0, "g", 2.0, 1.0),
         ],
         columns=["object_id", "time", "band", "flux", "flux_err"],
     )
     X = pack_light_curves(observations)
-    assert days_known(X).tolist() == [8.0, 500.0, 0.0]
-    np.testing.assert_allclose(growth(X), np.log1p([8.0, 40.0, 0.0]))
+    assert days_known(X).tolist() == [8.0, 500.0, 0.0, 0.0]
+    np.testing.assert_allclose(growth(X), np.log1p([8.0, 40.0, 0.0, 0.0]))
     assert days_known(X.iloc[:0]).shape == (0,)
 
 

@@ -277,10 +277,10 @@ default="f1"
     measured on real light curves, is on the page "Accuracy" of the documentation, and that of young
     light curves on the page "Early light curves".
 
-    Objects without observations, or with next to none, get probabilities as certain as any: those
-    of a typical training object, for TDEs less than their share. So do, nearly, objects that lack
-    a band which the training objects have: without colours hardly any TDE is found. Look at the
-    number of observations first.
+    Objects without observations, or with next to none, get probabilities as well: near the shares
+    of the classes, as of a light curve that has just begun. Objects that lack a band which the
+    training objects have get those of median colours, which are often wrong. Look at the number of
+    observations in each band first.
 
     Examples
     --------

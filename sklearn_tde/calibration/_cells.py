@@ -52,6 +52,9 @@ class CalibrationCells:
         Its class, its bin, the object that it belongs to, and the model that gave the score.
     n_classes, n_bins, n_models : int
         How many there are.
+    needed : int
+        A bin with fewer objects of a class is not used: all objects of the class are. A matter of
+        the calibration and not of the level that is asked for later, or sets would not be nested.
     """
 
     score: np.ndarray
@@ -62,6 +65,7 @@ class CalibrationCells:
     n_classes: int
     n_bins: int
     n_models: int
+    needed: int
 
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Count the objects.
@@ -98,7 +102,8 @@ class CalibrationCells:
         Returns
         -------
         messages : list of str
-            One for the classes and one for the bins, where there are such.
+            One for the classes, one for the bins that are not used, and one for those that are but
+            have too few objects for this level, where there are such.
         """
         needed = n_needed(confidence_level)
         of_class, of_bin = self.sizes()
@@ -110,17 +115,20 @@ class CalibrationCells:
         few = [f"{labels[c]!r} has {of_class[c]}" for c in np.flatnonzero(of_class < needed)]
         if few:
             messages.append(f"{start}: {', '.join(few)}. Sets of every object hold such a class.")
-        few = [
-            f"{labels[c]!r} in bin {names[b]!r} has {of_bin[c, b]}"
-            for c, b in np.argwhere((of_bin < needed) & (of_class >= needed)[:, np.newaxis])
-        ]
-        if few:
-            messages.append(
-                f"{start} in a bin: {', '.join(few)}. All objects of the class stand in for them."
-            )
+        enough, used = (of_class >= needed)[:, np.newaxis], of_bin >= self.needed
+        for there, consequence in (
+            (~used, "All objects of the class stand in for them."),
+            (used, "Sets of objects there hold such a class."),
+        ):
+            few = [
+                f"{labels[c]!r} in bin {names[b]!r} has {of_bin[c, b]}"
+                for c, b in np.argwhere((of_bin < needed) & enough & there)
+            ]
+            if few:
+                messages.append(f"{start} in a bin: {', '.join(few)}. {consequence}")
         return messages
 
-    def p_values(self, scores: Sequence[np.ndarray], bins: np.ndarray, needed: int) -> np.ndarray:
+    def p_values(self, scores: Sequence[np.ndarray], bins: np.ndarray) -> np.ndarray:
         """Return the share of calibration objects that conform no better than the objects do.
 
         Parameters
@@ -129,8 +137,6 @@ class CalibrationCells:
             How little the objects conform to each class, by each model.
         bins : ndarray of shape (n_objects,), dtype int
             Their bins, -1 for one without calibration objects.
-        needed : int
-            A bin with fewer objects of a class is not used: all objects of the class are.
 
         Returns
         -------
@@ -142,7 +148,7 @@ class CalibrationCells:
         for code in range(self.n_classes):
             in_class = self.code == code
             p_values[:, code] = self._share(scores, code, in_class, of_class[code])
-            for number in np.flatnonzero(of_bin[code] >= needed):
+            for number in np.flatnonzero(of_bin[code] >= self.needed):
                 there = bins == number
                 if there.any():
                     own = [score[there] for score in scores]

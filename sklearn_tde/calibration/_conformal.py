@@ -42,7 +42,7 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         :class:`~sklearn.frozen.FrozenEstimator` is kept, and the objects given to `fit`, which it
         must not have been trained on, only calibrate the sets.
     confidence_level : float, default=0.9
-        The share. It may be changed after `fit`.
+        The share. It may be changed after `fit`; with `bins`, fit at the highest one.
     cv : int or splitter, default=5
         Parts of the objects, each of which is scored by a model that is trained on the others; an
         integer makes stratified ones, shuffled with `random_state`. Not used for a
@@ -102,9 +102,12 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
     often than the level asks for, sets are empty rather than wrong: ask for a higher level.
 
     A class can only be ruled out with ``1 / (1 - confidence_level) - 1`` calibration objects or
-    more, 9 for 0.9: with fewer `fit` warns, and the class is in every set. A bin with fewer
-    objects of a class takes all objects of that class instead, and the share is not promised
-    within it.
+    more, 9 for 0.9: with fewer `fit` warns, and the class is in every set. A bin that has fewer
+    objects of a class in `fit`, for the level of `fit`, takes all objects of that class instead,
+    and the share is not promised within it. That choice stays when the level is changed later: the
+    p-values do not depend on the level, and a higher one never leaves out a class that a lower one
+    holds. At a raised level a bin may have too few objects of a class; then the class is in every
+    set there, and another `fit` at that level would take all objects of the class.
 
     Several light curves of one object, such as it was at several ages, count as one object if
     `groups` tells so [3]_.
@@ -217,6 +220,7 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
             n_classes=len(found.classes),
             n_bins=len(self.bins_),
             n_models=len(self.estimators_),
+            needed=n_needed(self.confidence_level),
         )
         if hasattr(self.estimator_, "n_features_in_"):
             self.n_features_in_ = self.estimator_.n_features_in_
@@ -250,7 +254,8 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         p_values : ndarray of shape (n_objects, n_classes), dtype float64
             In the order of `classes_`: the share of the calibration objects of the class, the
             object itself among them, whose probability of it is no higher. Above 0, at most 1;
-            rows do not add up to 1.
+            rows do not add up to 1. The set at any level has the classes whose p-value is above
+            ``1 - confidence_level``.
 
         Raises
         ------
@@ -276,7 +281,7 @@ class ConformalTransientClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEsti
         bins, message = coded(bins_of(self.bins, X, n_objects), self.bins_)
         if message:
             warnings.warn(message, UserWarning, stacklevel=3)
-        return self._cells.p_values(scores, bins, n_needed(self.confidence_level))
+        return self._cells.p_values(scores, bins)
 
     def predict_set(self, X: Any) -> np.ndarray:
         """Return the classes that cannot be ruled out.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy.special import logsumexp
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
@@ -27,8 +27,13 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_tde._labels import checked_labels
-from sklearn_tde._weights import check_sample_weight
-from sklearn_tde.calibration._priors import PRESETS, UNIFORM, class_shares
+from sklearn_tde.calibration._priors import (
+    PRESETS,
+    UNIFORM,
+    class_shares,
+    counted_shares,
+    given_weight,
+)
 from sklearn_tde.ensemble import EnsembleTransientClassifier
 from sklearn_tde.ensemble._decision import best_threshold, codes_at
 from sklearn_tde.ensemble._members import member_probabilities
@@ -189,8 +194,8 @@ default="all transients"
         -----
         UserWarning
             If `prior` is the name of a mix with classes that the classifier does not know, or
-            `training_prior` is None and the classifier weights classes, or a sampler stands before
-            it, without a calibration after that.
+            `training_prior` is None and the classifier, or one inside it, weights classes or
+            resamples them, or a sampler stands before it, without a calibration after that.
         """
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
@@ -223,8 +228,8 @@ default="all transients"
             shares = class_shares(self.training_prior, self.classes_, "training_prior")
             where = "training_prior"
         else:
-            weight = _given_weight(fit_params)
-            shares = _counted_shares(labels, self.classes_, weight)
+            weight = given_weight(fit_params)
+            shares = counted_shares(labels, self.classes_, weight)
             where = "y" if weight is None else "y, weighted by sample_weight,"
         if not shares.all():
             label = self.classes_.tolist()[int(shares.argmin())]
@@ -338,32 +343,42 @@ def _inwards(fitted: Any) -> Iterator[Any]:
             return
 
 
-def _shift(fitted: Any) -> str:
-    """Say what makes the classifier learn from another mix than that in y; empty: nothing."""
-    for estimator in _inwards(fitted):
-        if isinstance(estimator, Pipeline):
-            for name, step in estimator.steps:
-                if hasattr(step, "fit_resample"):
-                    return f"{type(step).__name__}, the step {name!r}, resamples before it"
-    weight = getattr(estimator, "class_weight", None)
-    return "" if weight is None else f"{type(estimator).__name__} has class_weight={weight!r}"
+def _shift(estimator: Any) -> str:
+    """Say what makes a classifier learn from another mix than that in y; empty: nothing."""
+    if isinstance(estimator, FrozenEstimator):
+        return _shift(estimator.estimator)
+    if isinstance(estimator, CalibratedClassifierCV | EnsembleTransientClassifier):
+        # Whatever is inside, its probabilities are set right on the objects of y.
+        return ""
+    name = type(estimator).__name__
+    if isinstance(estimator, PriorAdjustedClassifier):
+        return f"{name} adjusts them to a mix of its own"
+    for step_name, step in estimator.steps if isinstance(estimator, Pipeline) else ():
+        if hasattr(step, "fit_resample"):
+            return f"{type(step).__name__}, the step {step_name!r}, resamples before it"
+    if getattr(estimator, "class_weight", None) is not None:
+        return f"{name} has class_weight={estimator.class_weight!r}"
+    # What imbalanced-learn calls it in its samplers, and in the classifiers with one inside.
+    if getattr(estimator, "sampling_strategy", None) is not None:
+        return f"{name} resamples with sampling_strategy={estimator.sampling_strategy!r}"
+    return next(filter(None, map(_shift, _asked(estimator))), "")
 
 
-def _given_weight(fit_params: Mapping[str, Any]) -> Any:
-    """Return the sample weights among what `fit` was given, also those of a step of a pipeline."""
-    names = [name for name in fit_params if name.rpartition("__")[2] == "sample_weight"]
-    return fit_params[names[0]] if names else None
+def _asked(estimator: Any) -> list[Any]:
+    """Return the classifiers inside an estimator that its probabilities come from."""
+    if isinstance(estimator, Pipeline):
+        return [estimator[-1]]
+    # The fitted ones, and of stacked classifiers the last; otherwise those that it was given.
+    names = ("best_estimator_", "final_estimator_", "estimators_", "estimator_")
+    fitted = [getattr(estimator, name) for name in names if hasattr(estimator, name)][:1]
+    found = fitted or getattr(estimator, "get_params", dict)().values()
+    return [part for part in _flat(found) if hasattr(part, "predict_proba")]
 
 
-def _counted_shares(labels: np.ndarray, classes: np.ndarray, weight: Any) -> np.ndarray:
-    """Return the share of every class among the labels, weighted as the classifier is told to."""
-    codes = pd.Index(classes).get_indexer(labels)
-    if (codes < 0).any():
-        label = labels.tolist()[int((codes < 0).argmax())]
-        raise ValueError(
-            f"y holds {label!r}, which the classifier does not know; expected labels among "
-            f"{classes.tolist()}, or training_prior to be stated."
-        )
-    weight = np.ones(len(labels)) if weight is None else check_sample_weight(weight, labels)
-    counts = np.bincount(codes, weights=weight, minlength=len(classes))
-    return counts / max(counts.sum(), np.finfo(np.float64).tiny)
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    """Yield what lists hold, such as those of names and estimators."""
+    for value in values:
+        if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim):
+            yield from _flat(value)
+        else:
+            yield value

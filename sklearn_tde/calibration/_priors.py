@@ -8,8 +8,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sklearn_tde._photometry import shown
+from sklearn_tde._weights import check_sample_weight
 
 #: Approximate shares of the classes among spectroscopically classified transients; where they come
 #: from is told in the notes of `PriorAdjustedClassifier`.
@@ -78,6 +80,52 @@ def class_shares(
     if abs(found.sum() - 1) > _TOLERANCE:
         raise ValueError(f"the shares of {parameter} add up to {found.sum():.6g}; expected 1.")
     return found / found.sum()
+
+
+def given_weight(fit_params: Mapping[str, Any]) -> Any:
+    """Return the sample weights among what `fit` was given, also those of a step of a pipeline.
+
+    Parameters
+    ----------
+    fit_params : dict
+        By name, of which that of a step begins with the name of the step.
+
+    Returns
+    -------
+    weight : array-like of shape (n_objects,) or None
+        None if there are none.
+    """
+    names = [name for name in fit_params if name.rpartition("__")[2] == "sample_weight"]
+    return fit_params[names[0]] if names else None
+
+
+def counted_shares(labels: np.ndarray, classes: np.ndarray, weight: Any) -> np.ndarray:
+    """Return the share of every class among the labels, weighted as the classifier is told to.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_objects,)
+        The labels.
+    classes : ndarray of shape (n_classes,)
+        The classes of the classifier.
+    weight : array-like of shape (n_objects,) or None
+        Weight of each object. None: all weigh the same.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_classes,), dtype float64
+        In the order of `classes`.
+    """
+    codes = pd.Index(classes).get_indexer(labels)
+    if (codes < 0).any():
+        label = labels.tolist()[int((codes < 0).argmax())]
+        raise ValueError(
+            f"y holds {label!r}, which the classifier does not know; expected labels among "
+            f"{classes.tolist()}, or training_prior to be stated."
+        )
+    weight = np.ones(len(labels)) if weight is None else check_sample_weight(weight, labels)
+    counts = np.bincount(codes, weights=weight, minlength=len(classes))
+    return counts / max(counts.sum(), np.finfo(np.float64).tiny)
 
 
 def _check_numbers(shares: Mapping[Any, float], parameter: str) -> None:

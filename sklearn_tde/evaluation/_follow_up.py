@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from sklearn_tde._photometry import shown
 
-from ._ranking import Ranking
+from ._ranking import Drawn, Ranking
 from ._report import CrossValidationReport
 from ._scores import percentile_interval
 
@@ -77,7 +77,7 @@ class FollowUpCurve:
         "y_true": ["array-like", CrossValidationReport],
         "probability": ["array-like", None],
         "n_candidates": [Interval(Integral, 1, None, closed="left")],
-        "n_spectra": ["array-like", None],
+        "n_spectra": ["array-like", Integral, None],
         "pos_label": [Real, str, "boolean", None],
         "prior": [dict, str, None],
         "n_bootstrap": [Interval(Integral, 1, None, closed="left")],
@@ -91,7 +91,7 @@ def follow_up_curve(
     probability: Sequence[float] | None = None,
     *,
     n_candidates: int,
-    n_spectra: Sequence[int] | None = None,
+    n_spectra: Sequence[int] | int | None = None,
     pos_label: int | float | bool | str | None = None,
     prior: Mapping[Any, float] | str | None = None,
     n_bootstrap: int = 1000,
@@ -117,7 +117,7 @@ def follow_up_curve(
     n_candidates : int
         Number of new candidates a night.
 
-    n_spectra : array-like of int or None, default=None
+    n_spectra : array-like of int, int or None, default=None
         Numbers of spectra a night, from 1 to `n_candidates`. None: up to 25, evenly spread in
         their logarithm.
 
@@ -131,13 +131,13 @@ def follow_up_curve(
         objects, which seldom is that of the candidates.
 
     n_bootstrap : int, default=1000
-        Number of bootstrap draws of objects, within their classes.
+        Number of random draws for the intervals, within the classes.
 
     confidence_level : float, default=0.95
         Level of the intervals.
 
     random_state : int, default=0
-        Seed of the bootstrap.
+        Seed of the draws.
 
     Returns
     -------
@@ -172,10 +172,18 @@ def follow_up_curve(
     these are calibrated for the same mix: take them from a `PriorAdjustedClassifier`. With more
     than two classes that can also change the order of the candidates, and what is found.
 
-    The intervals tell how far the numbers hang on which objects were labelled. They do not hold the
-    uncertainty of the mix itself, nor what `n_others` warns of: where few objects of other classes
-    are ranked so highly, each of them stands for many candidates, and where there is none the
-    purity is 1 with an interval of no width, for want of evidence.
+    The intervals tell how far the numbers hang on which objects were labelled, but nothing of the
+    uncertainty of the mix itself. Where few objects of other classes are ranked so highly
+    (`n_others`), each of them stands for many candidates; where there is none, the purity is 1, but
+    others are only rarer than the sample can tell. The draws know of them: as in a Bayesian
+    bootstrap [1]_ the candidates of a class are spread over its labelled objects by random weights,
+    of which there is one more than objects, for what lies beyond them. For the lower ends it is put
+    above all of the other classes and below all of `pos_label`, and the other way round for the
+    upper ends. At one threshold these are the exact binomial limits of :func:`threshold_for`.
+
+    References
+    ----------
+    .. [1] Rubin, D. B. (1981). The Bayesian bootstrap. The Annals of Statistics 9, 130-134.
 
     Examples
     --------
@@ -196,7 +204,7 @@ def follow_up_curve(
                found  found_low  found_high  purity  expected
     n_spectra
     1           0.45       0.41        0.48    0.45      0.44
-    5           1.10       1.04        1.16    0.22      1.11
+    5           1.10       1.04        1.15    0.22      1.11
     20          1.72       1.67        1.75    0.09      1.69
     """
     numbers = _checked_numbers(n_spectra, n_candidates)
@@ -205,19 +213,18 @@ def follow_up_curve(
     everything, positive = ranking.cumulative()
     found = _in_the_list(everything, positive, shares) @ spectra_per_share
     expected = _in_the_list(everything, ranking.promised()[np.newaxis], shares) @ spectra_per_share
-    drawn = np.concatenate(
-        [
-            _in_the_list(*block, shares) @ spectra_per_share
-            for block in ranking.draws(n_bootstrap, random_state)
-        ]
-    )
-    ends = np.array([percentile_interval(column, confidence_level) for column in drawn.T])
     share = ranking.prior[ranking.pos_label]
+    blocks = [_extremes(b, share) for b in ranking.limits(n_bootstrap, random_state)]
+    ends = []
+    for end, curves in enumerate(zip(*blocks, strict=True)):
+        drawn = np.concatenate([_in_the_list(*curve, shares) for curve in curves])
+        columns = (drawn @ spectra_per_share).T
+        ends.append([percentile_interval(column, confidence_level)[end] for column in columns])
     n_positive = share * n_candidates
     columns = {}
     for name, whole in {"found": 1.0, "purity": numbers, "recall": n_positive}.items():
         columns[name] = found[0] / whole
-        columns[f"{name}_low"], columns[f"{name}_high"] = ends.T / whole
+        columns[f"{name}_low"], columns[f"{name}_high"] = np.array(ends) / whole
     columns["expected"] = expected[0]
     columns["possible"] = _expected_minimum(n_candidates, share, numbers)
     last = np.searchsorted(everything[0], numbers / n_candidates * (1 + 1e-12), side="right")
@@ -236,7 +243,7 @@ def _checked_numbers(n_spectra: Any, n_candidates: int) -> np.ndarray:
     """Return the numbers of spectra, from low to high."""
     if n_spectra is None:
         return np.unique(np.geomspace(1, n_candidates, _N_DEFAULT).round().astype(np.int64))
-    found = np.asarray(n_spectra)
+    found = np.atleast_1d(n_spectra)
     sound = found.ndim == 1 and found.size > 0 and np.issubdtype(found.dtype, np.integer)
     if not sound or found.min() < 1 or found.max() > n_candidates:
         raise ValueError(
@@ -279,6 +286,33 @@ def _expected_minimum(n: int, q: np.ndarray | float, numbers: np.ndarray) -> np.
     # K where it is below N: n q times the probability that n - 1 others make less than N - 1.
     below = np.where(numbers > 1, betaincc(np.maximum(numbers - 1, 1), n - numbers + 1, q), 0.0)
     return n * q * below + numbers * betainc(numbers, n - numbers + 1, q)
+
+
+def _extremes(drawn: Drawn, share: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return all candidates and those to find at or above each value, at worst and at best.
+
+    Parameters
+    ----------
+    drawn : Drawn
+        What may be there.
+
+    share : float
+        Share of all candidates that is to find.
+
+    Returns
+    -------
+    curves : list of two tuples (everything, positive), ndarray of shape (n_draws, n_values + 2)
+        With what lies above the first value, and below the last.
+    """
+    ends = np.ones_like(drawn.beyond_others), np.full_like(drawn.beyond_others, share)
+    curves = []
+    for above, found in (
+        (drawn.beyond_others, np.zeros_like(drawn.beyond_others)),
+        (drawn.beyond_positive, drawn.beyond_positive),
+    ):
+        everything = np.hstack([above, drawn.everything + above, ends[0]])
+        curves.append((everything, np.hstack([found, drawn.positive + found, ends[1]])))
+    return curves
 
 
 def _in_the_list(everything: np.ndarray, part: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,30 @@ from ._checks import check_labels
 from ._report import CrossValidationReport
 from ._scores import bootstrap_weights
 
+# Numbers that are drawn at a time.
+_BLOCK_SIZE = 2_000_000
 # From the warning of an incomplete mix up to the caller of a public function with checked
 # parameters.
 _STACKLEVEL = 5
+
+
+class Drawn(NamedTuple):
+    """What may be at or above each value, and what no labelled object tells about.
+
+    Attributes
+    ----------
+    everything, positive : ndarray of shape (n_draws, n_values)
+        Candidates, and those of them to find, as shares of all candidates.
+
+    beyond_positive, beyond_others : ndarray of shape (n_draws, 1)
+        Those to find and the others that may lie anywhere between the labelled object above and
+        the one below: to be added to each value, or not.
+    """
+
+    everything: np.ndarray
+    positive: np.ndarray
+    beyond_positive: np.ndarray
+    beyond_others: np.ndarray
 
 
 class Ranking:
@@ -65,6 +86,7 @@ class Ranking:
         shares = sizes / sizes.sum()
         if prior is not None:
             shares = class_shares(prior, classes, "prior", stacklevel=_STACKLEVEL)
+        self._shares = shares
         self.prior = dict(zip(classes.tolist(), shares.tolist(), strict=True))
         if not self.prior[self.pos_label]:
             raise ValueError(
@@ -130,6 +152,49 @@ class Ranking:
         """
         for counts in bootstrap_weights(self._strata, n_bootstrap, seed):
             yield self.cumulative(counts)
+
+    def limits(self, n_draws: int, seed: int) -> Iterator[Drawn]:
+        """Draw how the candidates of each class are spread over the labelled objects of it.
+
+        The shares of a class between its labelled objects, and beyond the first and the last, are
+        as uniform spacings, one more than there are objects. So the share at or above a value that
+        k of n objects reach is Beta(k, n - k + 1) without the one more and Beta(k + 1, n - k) with
+        it: the distributions whose ends are those of Clopper and Pearson.
+
+        Parameters
+        ----------
+        n_draws : int
+            Number of draws.
+
+        seed : int
+            Seed of the draws.
+
+        Yields
+        ------
+        drawn : Drawn
+            A block of draws.
+        """
+        rng = np.random.default_rng(seed)
+        codes, n_classes = self._strata, len(self._shares)
+        sizes = np.bincount(codes, minlength=n_classes)
+        is_positive = np.array([label == self.pos_label for label in self.prior])
+        block = max(1, _BLOCK_SIZE // len(self._object))
+        for start in range(0, n_draws, block):
+            rows = min(block, n_draws - start)
+            # Exponential numbers, divided by their sum, are such spacings.
+            spacing = rng.standard_exponential((rows, len(codes)))
+            more = rng.standard_exponential((rows, n_classes))
+            total = more.copy()
+            for code in range(n_classes):
+                total[:, code] += spacing[:, codes == code].sum(axis=1)
+            everything, positive = self.cumulative(spacing * (sizes / total)[:, codes])
+            beyond = self._shares * more / total
+            yield Drawn(
+                everything,
+                positive,
+                beyond[:, is_positive],
+                beyond[:, ~is_positive].sum(axis=1, keepdims=True),
+            )
 
 
 def _predictions(y_true: Any, probability: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from sklearn_tde.inspection._plotting import (
     split_axes,
 )
 
-_GREY = "0.45"
+#: Wide and pale, to be seen beside a line that lies on it.
+_POSSIBLE = {"color": "0.75", "linewidth": 5.0}
+_BY_CHANCE = {"color": "0.45", "linewidth": 1.0, "linestyle": (0, (1, 2))}
 #: A purity that fewer objects of other classes tell about is drawn dotted.
 _FEW = 5
 
@@ -46,11 +48,11 @@ class FollowUpDisplay:
 
     Notes
     -----
-    Bands are bootstrap intervals. The dashed lines of the left panel are the numbers by the
+    Bands are intervals. The dashed lines of the left panel are the numbers by the
     probabilities alone: they lie on the others if these are calibrated for the mix of the
     candidates. The purity is dotted where fewer than five objects of other classes are ranked so
-    highly: it is then hardly known, whatever the band says. Grey lines are what is possible,
-    and candidates taken by chance.
+    highly: it is then hardly known, whatever the band says. Grey lines are what is possible, the
+    wide one, which shows beside lines that lie on it, and candidates taken by chance.
 
     Examples
     --------
@@ -164,15 +166,18 @@ class FollowUpDisplay:
 
         Raises
         ------
+        TypeError
+            If `curves` is no mapping of names to FollowUpCurve.
         ValueError
             If the curves are not about the same candidates.
         ImportError
             If matplotlib is not installed.
         """
         first = _same_candidates(self.curves)
-        ax = axes_to_draw_in(ax, "FollowUpDisplay", (9.0, 4.2))
-        # A strip for the one legend, and all the rest.
-        strip, rest = split_axes(ax, 2, 1, "FollowUpDisplay", height_ratios=[0.3, 3.9])
+        ax = axes_to_draw_in(ax, "FollowUpDisplay", (9.0, 4.4))
+        # Strips for the names and for what the lines are, and all the rest.
+        ratios = [0.25, 0.25, 3.9]
+        names, kinds, rest = split_axes(ax, 3, 1, "FollowUpDisplay", height_ratios=ratios)
         found, purity = split_axes(rest, 1, 2, "FollowUpDisplay")
         for name, color in class_colors(list(self.curves)).items():
             table = self.curves[name].table
@@ -199,9 +204,11 @@ class FollowUpDisplay:
         purity.set_ylim(0, 1.05)
         found.set_ylabel(f"{first.pos_label} found a night")
         purity.set_ylabel(f"share of {first.pos_label} in the list")
-        strip.set_axis_off()
-        handles = [*found.get_legend_handles_labels()[0], *_explanations()]
-        legend_above(strip, handles, inside=True)
+        dotted = any((c.table["n_others"] < _FEW).any() for c in self.curves.values())
+        handles = found.get_legend_handles_labels()[0], _explanations(dotted)
+        for strip, some in zip((names, kinds), handles, strict=True):
+            strip.set_axis_off()
+            legend_above(strip, some, inside=True)
         self.axes_ = np.array([found, purity], dtype=object)
         self.figure_ = found.figure
         return self
@@ -209,10 +216,20 @@ class FollowUpDisplay:
 
 def _same_candidates(curves: dict[str, FollowUpCurve]) -> FollowUpCurve:
     """Return the first curve, if all are about the same candidates."""
+    if not isinstance(curves, Mapping):
+        raise TypeError(
+            "curves: expected a mapping of names to FollowUpCurve, such as {'classifier': curve}; "
+            f"got {shown(curves)}."
+        )
     if not curves:
         raise ValueError("curves is empty; expected at least one FollowUpCurve.")
     first_name, first = next(iter(curves.items()))
     for name, curve in curves.items():
+        if not isinstance(curve, FollowUpCurve):
+            raise TypeError(
+                f"curves[{name!r}] is {shown(curve)}; expected a FollowUpCurve, as follow_up_curve "
+                "makes it."
+            )
         for field in ("n_candidates", "prior", "pos_label"):
             ours, theirs = getattr(first, field), getattr(curve, field)
             if ours != theirs:
@@ -227,18 +244,23 @@ def _draw_limits(found: Any, purity: Any, curve: FollowUpCurve) -> None:
     """Draw what a list without a mistake finds, and what chance does."""
     numbers, share = curve.table.index.to_numpy(), curve.prior[curve.pos_label]
     possible = curve.table["possible"].to_numpy()
-    look = {"color": _GREY, "linewidth": 1.0, "zorder": 1}
-    found.plot(numbers, possible, **look)
-    purity.plot(numbers, possible / numbers, **look)
-    found.plot(numbers, share * numbers, linestyle=(0, (1, 2)), **look)
-    purity.plot(numbers, np.full(len(numbers), share), linestyle=(0, (1, 2)), **look)
+    for panel, limit, chance in (
+        (found, possible, share * numbers),
+        (purity, possible / numbers, np.full(len(numbers), share)),
+    ):
+        panel.plot(numbers, limit, zorder=1, **_POSSIBLE)
+        panel.plot(numbers, chance, zorder=1, **_BY_CHANCE)
 
 
-def _explanations() -> list[Any]:
+def _explanations(dotted: bool) -> list[Any]:
+    """Return lines for the legend, one for purities that are `dotted` if any are."""
     from matplotlib.lines import Line2D
 
+    label = f"purity that rests on fewer than {_FEW} others"
+    few = Line2D([], [], color="black", linestyle=":", label=label)
     return [
         Line2D([], [], color="black", linestyle=(0, (4, 2)), label="by the probabilities"),
-        Line2D([], [], color=_GREY, linewidth=1.0, label="possible"),
-        Line2D([], [], color=_GREY, linewidth=1.0, linestyle=(0, (1, 2)), label="by chance"),
+        *([few] if dotted else ()),
+        Line2D([], [], label="possible", **_POSSIBLE),
+        Line2D([], [], label="by chance", **_BY_CHANCE),
     ]

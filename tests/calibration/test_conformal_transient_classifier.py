@@ -262,17 +262,56 @@ def test_bins_are_covered_one_by_one():
 
 
 def test_a_bin_with_too_few_objects_takes_the_whole_class():
-    X, y = aged(2)
-    rare = (age(X) == "young") & (y == 1)
-    keep = ~rare | (np.cumsum(rare) <= 5)
+    X, y = few_young(2, 5)
     model = ConformalTransientClassifier(frozen(), bins=age)
     with pytest.warns(UserWarning, match=r"of a class in a bin: 1 in bin 'young' has 5\. All"):
-        model.fit(X[keep], y[keep])
+        model.fit(X, y)
     new, _ = aged(3, 50)
-    whole = ConformalTransientClassifier(frozen()).fit(X[keep], y[keep]).p_values(new)
+    whole = ConformalTransientClassifier(frozen()).fit(X, y).p_values(new)
     binned, young = model.p_values(new), age(new) == "young"
     np.testing.assert_array_equal(binned[young, 1], whole[young, 1])
     assert (binned[young, 0] != whole[young, 0]).any()
+
+
+def few_young(seed, n_young=12):
+    """Light curves of which class 1 has few young ones."""
+    X, y = aged(seed)
+    rare = (age(X) == "young") & (y == 1)
+    keep = ~rare | (np.cumsum(rare) <= n_young)
+    return X[keep], y[keep]
+
+
+def test_a_higher_level_only_adds_classes_with_bins_too():
+    model = ConformalTransientClassifier(frozen(), confidence_level=0.95, bins=age)
+    # 19 are needed at 0.95, and 9 at 0.9.
+    with pytest.warns(UserWarning, match="1 in bin 'young' has 12"):
+        model.fit(*few_young(2))
+    new, _ = aged(3, 500)
+    p_values, smaller = model.p_values(new), np.zeros((500, 2), dtype=bool)
+    for level in (0.5, 0.7, 0.9, 0.93, 0.95):
+        sets = model.set_params(confidence_level=level).predict_set(new)
+        np.testing.assert_array_equal(model.p_values(new), p_values)
+        np.testing.assert_array_equal(sets, p_values > (1 - level) * (1 + 1e-9))
+        assert (smaller <= sets).all()
+        smaller = sets
+
+
+def test_a_level_raised_beyond_what_a_bin_allows_is_announced():
+    X, y = few_young(2)
+    model = ConformalTransientClassifier(frozen(), bins=age).fit(X, y)
+    new, _ = aged(3, 500)
+    young = age(new) == "young"
+    message = r"needs 19 .* in a bin: 1 in bin 'young' has 12\. Sets of objects there hold"
+    with pytest.warns(UserWarning, match=message):
+        sets = model.set_params(confidence_level=0.95).predict_set(new)
+    assert sets[young, 1].all()
+    assert not sets[~young, 1].all()
+    # Trained at that level, all objects of the class stand in, also at lower ones.
+    with pytest.warns(UserWarning, match=r"1 in bin 'young' has 12\. All objects of the class"):
+        model.fit(X, y)
+    whole = ConformalTransientClassifier(frozen()).fit(X, y).p_values(new)
+    model.set_params(confidence_level=0.9)
+    np.testing.assert_array_equal(model.p_values(new)[young, 1], whole[young, 1])
 
 
 @pytest.mark.parametrize("method", ["p_values", "predict_set"])

@@ -1,21 +1,43 @@
 """Bayes' theorem on classes whose posterior is known, and mixes that do not say what they must."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from imblearn.ensemble import (
+    BalancedBaggingClassifier,
+    BalancedRandomForestClassifier,
+    EasyEnsembleClassifier,
+    RUSBoostClassifier,
+)
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as resampling_pipeline
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    BaggingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_tde import (
     EnsembleTransientClassifier,
@@ -32,6 +54,7 @@ LABELS = np.array(list(MEANS))
 TRAINING = {"AGN": 0.6, "SN Ia": 0.2, "TDE": 0.2}
 SKY = {"AGN": 0.02, "SN Ia": 0.93, "TDE": 0.05}
 BALANCED = LogisticRegression(class_weight="balanced")
+BALANCED_SAID = "LogisticRegression has class_weight='balanced'"
 
 
 def posterior(X, shares):
@@ -67,6 +90,22 @@ class Given(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return np.asarray(X)
+
+
+class Opaque(ClassifierMixin, BaseEstimator):
+    """Trains what it is given, alone or in a list, and keeps it where nobody looks."""
+
+    def __init__(self, inside):
+        self.inside = inside
+
+    def fit(self, X, y):
+        parts = self.inside if isinstance(self.inside, list) else [("one", self.inside)]
+        self._fitted = [clone(part).fit(X, y) for _, part in parts]
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.mean([part.predict_proba(X) for part in self._fitted], axis=0)
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +223,30 @@ def test_balanced_class_weights_are_undone_by_a_uniform_training_prior():
             resampling_pipeline(RandomOverSampler(random_state=0), LogisticRegression()),
             "RandomOverSampler, the step 'randomoversampler', resamples",
         ),
+        (VotingClassifier([("a", GaussianNB()), ("b", BALANCED)], voting="soft"), BALANCED_SAID),
+        (BaggingClassifier(BALANCED, n_estimators=2), BALANCED_SAID),
+        (OneVsRestClassifier(BALANCED), BALANCED_SAID),
+        (StackingClassifier([("a", GaussianNB())], BALANCED, cv=2), BALANCED_SAID),
+        (Opaque(make_pipeline(StandardScaler(), BALANCED)), BALANCED_SAID),
+        (Opaque([("a", GaussianNB()), ("b", Opaque(BALANCED))]), BALANCED_SAID),
+        (LogisticRegression(class_weight={"TDE": 5}), r"class_weight=\{'TDE': 5\}"),
+        (
+            BalancedRandomForestClassifier(2, sampling_strategy="all", replacement=True),
+            "BalancedRandomForestClassifier resamples",
+        ),
+        (EasyEnsembleClassifier(2, DecisionTreeClassifier()), "EasyEnsembleClassifier resamples"),
+        (RUSBoostClassifier(n_estimators=2), "RUSBoostClassifier resamples"),
+        (BalancedBaggingClassifier(n_estimators=2), "BalancedBaggingClassifier resamples"),
+        (
+            make_pipeline(
+                StandardScaler(),
+                VotingClassifier(
+                    [("a", EasyEnsembleClassifier(2, DecisionTreeClassifier()))], voting="soft"
+                ),
+            ),
+            "EasyEnsembleClassifier resamples",
+        ),
+        (PriorAdjustedClassifier(GaussianNB(), prior=SKY), "adjusts them to a mix of its own"),
     ],
 )
 @pytest.mark.parametrize("frozen", [False, True])
@@ -197,6 +260,44 @@ def test_probabilities_that_are_not_about_the_mix_of_y_are_announced(
     assert caught[0].filename == __file__
     # Warnings are errors here: there is none where the mix is stated.
     model.set_params(training_prior="uniform").fit(*sample)
+
+
+@pytest.mark.parametrize(
+    "wrap", [FixedThresholdClassifier, partial(TunedThresholdClassifierCV, cv=2, thresholds=5)]
+)
+def test_a_threshold_does_not_hide_balanced_weights(wrap, sample):
+    X, y = sample[0][:400], (sample[1][:400] == "TDE").astype(int)
+    trees = RandomForestClassifier(5, max_depth=3, class_weight="balanced", random_state=0)
+    with pytest.warns(UserWarning, match="RandomForestClassifier has class_weight='balanced'"):
+        PriorAdjustedClassifier(wrap(trees), prior={1: 0.05}).fit(X, y)
+    # Warnings are errors here: calibrated, they are about the mix of y.
+    calibrated = CalibratedClassifierCV(trees, cv=2)
+    for estimator in (wrap(calibrated), wrap(FrozenEstimator(clone(calibrated).fit(X, y)))):
+        PriorAdjustedClassifier(estimator, prior={1: 0.05}).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        VotingClassifier(
+            [("a", GaussianNB()), ("b", CalibratedClassifierCV(BALANCED, cv=2))], voting="soft"
+        ),
+        BaggingClassifier(CalibratedClassifierCV(BALANCED, cv=2), n_estimators=2),
+        CalibratedClassifierCV(EasyEnsembleClassifier(2, DecisionTreeClassifier()), cv=2),
+        CalibratedClassifierCV(
+            resampling_pipeline(RandomOverSampler(random_state=0), GaussianNB()), cv=2
+        ),
+        # The last one learns from y as it is.
+        StackingClassifier([("a", BALANCED)], LogisticRegression(), cv=2),
+        # Chooses features, and says nothing of classes.
+        make_pipeline(SelectFromModel(BALANCED), GaussianNB()),
+        Opaque([("a", GaussianNB()), ("b", CalibratedClassifierCV(BALANCED, cv=2))]),
+        RandomForestClassifier(5, random_state=0),
+    ],
+)
+def test_there_is_no_false_alarm(estimator, sample):
+    # Warnings are errors here.
+    PriorAdjustedClassifier(estimator, prior=SKY).fit(*sample)
 
 
 def test_a_calibration_sets_balanced_weights_right(sample):

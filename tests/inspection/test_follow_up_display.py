@@ -27,6 +27,11 @@ def drawn(ax):
     return [tuple(np.ma.filled(np.ma.masked_invalid(line.get_ydata()), -1)) for line in ax.lines]
 
 
+def legend_texts(display):
+    legends = [ax.get_legend() for ax in display.figure_.axes if ax.get_legend()]
+    return [text.get_text() for legend in legends for text in legend.get_texts()]
+
+
 def test_the_numbers_of_the_curve_are_drawn(sample, probability):
     display = FollowUpDisplay.from_predictions(sample[0], probability, **NIGHT, name="forest")
     table = follow_up_curve(sample[0], probability, **NIGHT).table
@@ -53,9 +58,34 @@ def test_it_says_what_is_drawn(sample, probability):
     assert found.get_ylabel() == "TDE found a night"
     assert purity.get_ylabel() == "share of TDE in the list"
     assert found.get_xlabel() == "spectra a night, of 50 candidates"
-    legends = [ax.get_legend() for ax in display.figure_.axes if ax.get_legend()]
-    texts = [text.get_text() for legend in legends for text in legend.get_texts()]
-    assert texts == ["classifier", "by the probabilities", "possible", "by chance"]
+    dotted = "purity that rests on fewer than 5 others"
+    assert legend_texts(display) == [
+        "classifier",
+        "by the probabilities",
+        dotted,
+        "possible",
+        "by chance",
+    ]
+    certain = FollowUpDisplay.from_predictions(
+        sample[0], -sample[1] / 20 + 0.5, **NIGHT, n_spectra=[20, 40]
+    )
+    assert dotted not in legend_texts(certain)
+
+
+def test_what_is_possible_is_seen_beside_a_line_that_lies_on_it(sample):
+    perfect = np.where(sample[0] == "TDE", 0.9, 0.1)
+    display = FollowUpDisplay.from_predictions(sample[0], perfect, **NIGHT)
+    for panel in display.axes_:
+        possible = max(panel.lines, key=lambda line: line.get_linewidth())
+        on_it = [
+            line
+            for line in panel.lines
+            if np.allclose(np.asarray(line.get_ydata()), possible.get_ydata(), rtol=0.01)
+        ]
+        assert len(on_it) > 1
+        for line in on_it:
+            assert line is possible or line.get_zorder() > possible.get_zorder()
+            assert line is possible or line.get_linewidth() < 0.5 * possible.get_linewidth()
 
 
 def test_a_report_is_drawn_under_its_name(sample):
@@ -83,7 +113,7 @@ def test_several_classifiers_share_the_panels(sample, probability):
     }
     display = FollowUpDisplay(curves).plot()
     colors = {line.get_color() for line in display.axes_[0].lines}
-    assert len(colors) == 3
+    assert len(colors - {"0.75", "0.45"}) == 2
     # Promises of many times what there is leave the picture.
     assert display.axes_[0].get_ylim()[1] == pytest.approx(1.05 * 2 * curves["bad"].n_positive)
 
@@ -103,3 +133,14 @@ def test_curves_about_other_candidates_are_refused(sample, probability, change, 
         FollowUpDisplay({"one": curve, "other": other}).plot()
     with pytest.raises(ValueError, match="curves is empty"):
         FollowUpDisplay({}).plot()
+
+
+def test_a_curve_without_a_name_is_refused(sample, probability):
+    curve = follow_up_curve(sample[0], probability, **NIGHT)
+    for curves in (curve, [curve], None):
+        with pytest.raises(
+            TypeError, match="^curves: expected a mapping of names to FollowUpCurve, such as"
+        ):
+            FollowUpDisplay(curves).plot()
+    with pytest.raises(TypeError, match="^curves\\['one'\\] is 3; expected a FollowUpCurve"):
+        FollowUpDisplay({"one": 3}).plot()

@@ -72,8 +72,12 @@ plt.show()
 
 # %%
 # When would a telescope have been pointed, if it waits for a probability of 0.8? A quarter, half
-# and three quarters of the TDEs are called within so many days of their first detection (inf: fewer
-# ever are):
+# and three quarters of the TDEs are called not later than so many days after their first detection
+# (inf: fewer ever are). These are upper limits: the report looks at the ages of its grid only, and
+# what is called with the whole light curve only has the day of its last observation. For the day
+# itself, :func:`~sklearn_tde.evaluation.score_trajectory` looks after each observation, and
+# :func:`~sklearn_tde.evaluation.first_trigger` finds the first of them
+# (:ref:`sphx_glr_auto_examples_plot_score_trajectory.py`).
 
 partial.time_to_call(0.8).round(0)
 

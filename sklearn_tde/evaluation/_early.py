@@ -175,7 +175,7 @@ def early_classification_report(
     -------
     report : EarlyClassificationReport
         Its tables are `by_age_`, `by_n_detections_`, `by_peak_` and `predictions_`; its methods
-        tell when objects are first called, and how many wrongly.
+        tell not later than when objects are first called, and how many wrongly.
 
     Raises
     ------
@@ -212,7 +212,9 @@ def early_classification_report(
     is the same at all ages, but not for all numbers of detections: the fainter objects never reach
     the larger ones, so that its rows are about ever fewer and ever brighter objects.
 
-    Light curves that several cuts leave alike are predicted once.
+    Light curves that several cuts leave alike are predicted once. Between `ages` no object is
+    looked at, and a first call there is known too late: :func:`score_trajectory` and
+    :func:`first_trigger` find the day itself.
 
     Examples
     --------

@@ -208,6 +208,19 @@ class EarlyClassificationReport:
             (the first age among those of the report at which it was called, infinite if that is
             the whole light curve, NaN if it never was) and `days` (those from t = 0 to the last
             observation that the call stands on, infinite if it never was called).
+
+        See Also
+        --------
+        sklearn_tde.evaluation.first_trigger : The first observation at which it is called.
+
+        Notes
+        -----
+        `days` are an upper limit, as sharp as the grid of ages: between two ages an object is not
+        looked at, and it may have been called at any observation there. Called with the whole light
+        curve only, an object has the day of its last observation, however late that is, which tells
+        how long it was observed, and of the classifier only that it did not call it at any of the
+        finite ages. For the day itself, :func:`~sklearn_tde.evaluation.score_trajectory` looks
+        after each observation, and :func:`~sklearn_tde.evaluation.first_trigger` finds the first.
         """
         by_age = self.predictions_[self.predictions_["cut"] == AGE]
         keys = ["repeat", "position"]
@@ -254,7 +267,7 @@ class EarlyClassificationReport:
     def time_to_call(
         self, threshold: float | None = None, *, shares: Sequence[float] = (0.25, 0.5, 0.75)
     ) -> pd.DataFrame:
-        """Return how long it takes until objects of `pos_label` are called so.
+        """Return by when objects of `pos_label` have been called so, at the latest.
 
         Parameters
         ----------
@@ -267,10 +280,22 @@ class EarlyClassificationReport:
         Returns
         -------
         days : DataFrame of shape (n_shares, 4)
-            One row per share: `value`, the days from t = 0 to the last observation that the first
-            confident call stands on, by which that share had been called; `low` and `high`, its
-            bootstrap interval; `repeat_sd`. Infinite where fewer are ever called. Calls are known
-            at the ages of the report only, so that more of them make it finer.
+            One row per share: `value`, days from t = 0, not later than which that share had been
+            called; `low` and `high`, its bootstrap interval; `repeat_sd`. Infinite where fewer are
+            ever called.
+
+        See Also
+        --------
+        sklearn_tde.evaluation.first_trigger : The first observation at which an object is called.
+
+        Notes
+        -----
+        These are the `days` of `first_calls`: upper limits, as sharp as the grid of ages, which
+        overstate the delay by up to a step of it. The step to an infinite age is the rest of the
+        light curve: a `value` beyond the last finite age is when observations ended, and not when
+        the object was called. Take ages a few days apart, or, for the day itself,
+        :func:`~sklearn_tde.evaluation.score_trajectory` and
+        :func:`~sklearn_tde.evaluation.first_trigger`.
         """
         calls = self.first_calls(threshold)
         positive = self._labels == self.pos_label

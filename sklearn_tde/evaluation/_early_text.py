@@ -102,7 +102,8 @@ def call_lines(report) -> list[str]:
     half = "fewer than half of them ever are"
     if np.isfinite(median["value"]):
         high = "never" if np.isinf(median["high"]) else f"{median['high']:.0f}"
-        half = f"half of them by day {median['value']:.0f} ({median['low']:.0f} to {high})"
+        by = f"{median['value']:.0f} ({median['low']:.0f} to {high})"
+        half = f"half of them not later than day {by}"
     alarms = ", ".join(
         f"{calls.loc[('false_alarms', age), 'value']:.0f} ({age_text(age)})" for age in ages
     )

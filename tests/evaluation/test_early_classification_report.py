@@ -21,6 +21,8 @@ from sklearn_tde.evaluation import (
     compare_reports,
     cross_validation_report,
     early_classification_report,
+    first_trigger,
+    score_trajectory,
 )
 
 AGES, NUMBERS = (3, 15, 40, np.inf), (1, 4, 25)
@@ -306,6 +308,29 @@ class TestCalls:
         never = report.time_to_call(1.0)
         assert np.isinf(never[["value", "low", "high"]]).all(axis=None)
         assert "fewer than half of them ever are" not in str(report)
+
+    def test_no_call_is_later_than_the_grid_of_ages_says(self, sample, tables):
+        X, y = sample
+        balanced = model().set_params(logisticregression__class_weight="balanced")
+        options = {"ages": (5, 20, np.inf), "n_detections": (), "n_bootstrap": 20}
+        report = report_of(balanced, X, y, **options, return_estimators=True)
+        calls = report.first_calls(0.5).set_index("position")
+        fold = report.predictions_.drop_duplicates("position").set_index("position")["fold"]
+        exact = pd.Series(np.inf, index=calls.index)
+        for number, fitted in enumerate(report.estimators_):
+            there = fold.index[fold == number]
+            triggers = first_trigger(score_trajectory(fitted, X.iloc[there]), threshold=0.5)
+            exact[there] = triggers["age"].fillna(np.inf).to_numpy()
+        called = np.isfinite(calls["days"])
+        assert (exact[called] <= calls["days"][called] + 1e-9).all()
+        assert (exact[called] < calls["days"][called] - 5).any()
+        # With the whole light curve: the last observation, whenever the call came.
+        whole = np.isinf(calls["cut_value"])
+        assert whole.any()
+        found = (tables[name] for name in calls["object_id"][whole])
+        last = [time.max() - time[detected].min() for time, _, detected in found]
+        np.testing.assert_allclose(calls["days"][whole], last)
+        assert "half of them not later than day" in str(report)
 
 
 class TestComparison:

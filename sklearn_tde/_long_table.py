@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_tde._flat import ATTRS, FIELDS, NOTES, sequence_of_names
+from sklearn_tde._flat import ATTRS, FIELDS, MAX_TIME, NOTES, sequence_of_names
 from sklearn_tde._photometry import (
     MAX_MAGNITUDE,
     cause,
@@ -21,6 +21,7 @@ from sklearn_tde._photometry import (
     read_fluxes,
     read_numbers,
     read_times,
+    refuse_unknown_times,
     shown,
 )
 
@@ -86,6 +87,7 @@ def read_long_table(
         keep = ~placeholder
         table, position, ids, names = table[keep], position[keep], ids[keep], names[keep]
         numbers = {name: column[keep] for name, column in numbers.items()}
+    refuse_unknown_times(numbers[time], ids, MAX_TIME)
     fluxes, errors = read_fluxes(
         [(value, numbers[value]), (error, numbers[error])],
         ids,
@@ -351,8 +353,8 @@ def _object_columns(
         raise ValueError(
             f"object {shown(listed.index[position[row]])}: column {varying[0]!r} has more than one "
             "value. Name the columns of the object in object_columns=(...), and those to keep "
-            "with the observations in observation_columns=(...). Columns that vary: "
-            f"{', '.join(map(repr, varying))}."
+            "with the observations in observation_columns=(...); or drop those that vary: "
+            f"table.drop(columns={varying})."
         )
     listed = listed.copy(deep=False)
     for name in names:

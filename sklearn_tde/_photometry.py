@@ -268,6 +268,18 @@ def _refuse_missing(
         )
 
 
+def refuse_unknown_times(times: np.ndarray, ids: pd.Series, largest: float) -> None:
+    """Refuse times that are missing or out of range, as long as the rows are those of the user."""
+    # Not a comparison that NaN would pass.
+    bad = ~(np.abs(times) <= largest)
+    if bad.any():
+        raise ValueError(
+            f"object {first_object(ids, bad)}: time is {shown(times[bad][0])} in row "
+            f"{first_row(ids, bad)} of the table; expected a finite number of days, of "
+            f"{largest:g} at most in size."
+        )
+
+
 def _signed(value: np.ndarray, sign: pd.Series, ids: pd.Series, name: str) -> np.ndarray:
     """Give fluxes their sign; what is missing, such as a limit, needs none."""
     signs = decode_sign(sign, ids)

@@ -28,6 +28,8 @@ _OPTIONS = {
     "such as --band-name 1=g",
     "Other names are given by argument.": "Other names are given by option, see --help.",
     "(load_light_curves does with unlisted='drop')": "(--unlisted drop)",
+    "(name bands with band_names when packing, and leave out the rows of those that are not "
+    "wanted)": "(name bands with --band-name, and leave out the rows of those that are not wanted)",
     "as in band_names": "as in --band-name",
     "a class like it to be put together with it": "a class like it to be put together with it "
     "(--no-multiclass: all but one)",
@@ -57,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sklearn-tde ...
     0
     """
-    debug = False
+    debug, arguments = False, Namespace()
     try:
         arguments = make_parser().parse_args(argv)
         debug = arguments.debug
@@ -76,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (BadArgumentsError, ValueError, TypeError, OSError, ImportError) as error:
-        return _complain(f"error: {_one_line(error)}", 2, debug)
+        return _complain(f"error: {_naming_files(_one_line(error), arguments)}", 2, debug)
     except Exception as error:
         hint = "" if debug else "; --debug shows where"
         text = f"internal error: {type(error).__name__}: {_one_line(error)}{hint}"
@@ -136,6 +138,15 @@ def _in_options(text: str) -> str:
     for python, option in _OPTIONS.items():
         text = text.replace(python, option)
     return text
+
+
+def _naming_files(text: str, arguments: Namespace) -> str:
+    """Say which file a message of the package is about: it knows tables, not where they are."""
+    path = getattr(arguments, "observations", None)
+    for role, file in (("table", path), ("objects", getattr(arguments, "objects", None))):
+        if file is not None and text.startswith(f"{role}: ") and repr(file) not in text:
+            return f"{file!r}: {text.removeprefix(f'{role}: ')}"
+    return text if path is None else text.replace(" of the table;", f" of {path!r};")
 
 
 def _complain(text: str, status: int, debug: bool) -> int:

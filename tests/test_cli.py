@@ -514,12 +514,32 @@ def test_bad_objects_are_refused(case, command, files, capsys):
         ("obj.csv", set_value("label", np.nan), "Use --missing-labels drop to leave them out."),
         ("obj.csv", lambda t: t.iloc[:-1], "(--unlisted drop)"),
         ("obs.csv", lambda t: t.drop(columns="flux"), "given by option, see --help"),
+        ("obs.csv", set_value("band", "x"), "one of 'g', 'r' (name bands with --band-name, and"),
     ],
-    ids=["duplicates", "missing labels", "unlisted", "columns"],
+    ids=["duplicates", "missing labels", "unlisted", "columns", "bands"],
 )
 def test_advice_is_given_in_the_words_of_the_command_line(table, function, advice, files, capsys):
     change(table, function)
     assert advice in refused(capsys, FIT)
+
+
+@pytest.mark.parametrize("command", [FIT, PREDICT], ids=lambda c: c[0])
+@pytest.mark.parametrize(
+    ("table", "function", "message"),
+    [
+        ("obs.csv", lambda t: t.drop(columns="time"), "'obs.csv': column 'time' is missing"),
+        ("obs.csv", set_value("flux", np.nan), "flux is missing (NaN) in row 1 of 'obs.csv';"),
+        ("obs.csv", set_value("time", np.inf), "time is inf in row 1 of 'obs.csv';"),
+        ("obj.csv", lambda t: t.drop(columns="object_id"), "'obj.csv': column 'object_id' is"),
+    ],
+    ids=["column", "value", "time", "objects"],
+)
+def test_a_bad_table_is_named_by_its_file(table, function, message, command, model, files, capsys):
+    change(table, function)
+    arguments = [model if word == "MODEL" else word for word in command]
+    if command is PREDICT:
+        arguments += ["--objects", "obj.csv"]
+    assert message in refused(capsys, arguments)
 
 
 def test_objects_that_are_not_listed_can_be_left_out(files, capsys):

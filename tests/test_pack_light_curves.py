@@ -132,6 +132,16 @@ def test_a_column_that_varies_within_an_object_is_named(table):
     assert light_curve(X, "b")["rb"].tolist() == [0.7, 0.9, 0.5]
 
 
+def test_fluxes_beside_magnitudes_can_be_dropped_as_the_message_says(table):
+    magnitudes = {"mag": "m", "mag_err": "m_err"}
+    table = table.assign(m=20.0, m_err=0.1)
+    advice = r"or drop those that vary: table\.drop\(columns=\['flux', 'flux_err'\]\)\.$"
+    with pytest.raises(ValueError, match=advice):
+        pack_light_curves(table, **magnitudes)
+    X = pack_light_curves(table.drop(columns=["flux", "flux_err"]), **magnitudes)
+    assert list(X.columns) == ["light_curve"]
+
+
 def test_the_table_of_objects_gives_order_columns_and_empty_objects(table):
     objects = pd.DataFrame({"object_id": ["a", "empty", "b"], "redshift": [0.2, 0.3, 0.1]})
     X = pack_light_curves(table, objects=objects)
@@ -180,7 +190,9 @@ def bad(table, **columns):
         ({"flux_err": 0.0}, ValueError, r"object 'a': flux_err is 0.0 .* greater than 0"),
         ({"flux_err": -1.0}, ValueError, r"object 'a': flux_err is -1.0"),
         ({"flux_err": np.nan}, ValueError, r"object 'a': flux_err is missing \(NaN\)"),
-        ({"time": np.nan}, ValueError, r"object 'a': time is nan"),
+        ({"time": np.nan}, ValueError, r"object 'a': time is nan in row 3 of the table"),
+        ({"time": np.inf}, ValueError, r"object 'a': time is inf in row 3 of the table; expected"),
+        ({"time": -1e10}, ValueError, r"time is -10000000000.0 in row 3 of the table; .* 1e\+09"),
         ({"band": None}, ValueError, r"object 'a': band is missing"),
         ({"band": 2}, TypeError, "band is 2; expected a name; give the names in"),
         ({"object_id": None}, ValueError, "object_id is missing in row 3"),

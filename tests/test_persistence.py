@@ -442,6 +442,12 @@ def test_an_ensemble_is_described_with_its_threshold(transients, tmp_path):
         "estimators_[1][0].classifier",
         "estimators_[1][1].classifier",
     ]
+    # Copies make the networks count more than there are.
+    assert sum(facts["networks"][0]["objects_per_class"].values()) > len(transients[0])
+    (ensemble,) = facts["ensembles"]
+    assert (ensemble["where"], ensemble["objects"]) == ("", len(transients[0]))
+    assert [member["name"] for member in ensemble["members"]] == ["features", "lstm"]
+    assert [member["models"] for member in ensemble["members"]] == [2, 2]
     card = read_model_card(tmp_path / "model.tde")
     assert f"| Threshold | SN Ia from {model.threshold_:.4f} on |" in card
     trees = make_feature_pipeline(

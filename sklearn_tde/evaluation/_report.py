@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from sklearn_tde._labels import plain_value
 
-from ._report_text import headings, pooled_text
+from ._report_text import footnotes, headings, pooled_text
 from ._scores import ScoredSample, bootstrap_scores, log_losses, percentile_interval
 from ._threshold import (
     THRESHOLD_METRICS,
@@ -25,7 +25,8 @@ from ._threshold import (
 class CrossValidationReport:
     """What a cross-validation found, object by object, fold by fold and pooled.
 
-    Made by :func:`cross_validation_report`; printing it shows the pooled table.
+    Made by :func:`cross_validation_report`; printing it shows the pooled table, with a dash where
+    a score is not defined (NaN), as its notes say.
 
     Parameters
     ----------
@@ -346,7 +347,8 @@ class CrossValidationReport:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 
     def __str__(self) -> str:
-        return "\n".join([*headings(self), "", pooled_text(self).to_string()])
+        table = pooled_text(self)
+        return "\n".join([*headings(self), "", table.to_string(), *footnotes(table)])
 
     def __repr__(self) -> str:
         return (
@@ -355,8 +357,12 @@ class CrossValidationReport:
         )
 
     def _repr_html_(self) -> str:
-        lines = "<br>".join(html.escape(line) for line in headings(self))
-        return f"<p>{lines}</p>\n{pooled_text(self).to_html()}"
+        table = pooled_text(self)
+        above, below = (
+            "<br>".join(html.escape(line) for line in lines)
+            for lines in (headings(self), footnotes(table))
+        )
+        return f"<p>{above}</p>\n{table.to_html()}" + (f"\n<p>{below}</p>" if below else "")
 
 
 def _folds_of(table):

@@ -1,8 +1,15 @@
 """How a cross-validation report prints."""
 
+import numpy as np
 import pandas as pd
 
 from ._scores import METRICS
+
+_UNDEFINED = "-"
+_WHY_UNDEFINED = (
+    f"{_UNDEFINED}: not defined for these objects, or for many of their draws, such as the "
+    "calibration slope of classes that a threshold parts without a mistake"
+)
 
 
 def headings(report) -> list[str]:
@@ -54,13 +61,37 @@ def pooled_text(report) -> pd.DataFrame:
     pooled = report.pooled_
     rows = [METRICS[metric].format(report.pos_label) for metric in pooled.index]
     table = pd.DataFrame(index=rows)
-    table["pooled"] = [f"{value:.3f}" for value in pooled["value"]]
-    table[f"{report.confidence_level:.0%} interval"] = _join(pooled["low"], "to", pooled["high"])
+    table["pooled"] = _numbers(pooled["value"])
+    interval = _join(pooled["low"], "to", pooled["high"])
+    unknown = (pooled["low"].isna() & pooled["high"].isna()).to_numpy()
+    table[f"{report.confidence_level:.0%} interval"] = np.where(unknown, _UNDEFINED, interval)
     if report.n_repeats > 1:
-        table["sd of repeats"] = [f"{value:.3f}" for value in pooled["repeat_sd"]]
-    table["folds, mean +- sd"] = _join(pooled["fold_mean"], "+-", pooled["fold_sd"])
+        table["sd of repeats"] = _numbers(pooled["repeat_sd"])
+    folds, alone = _join(pooled["fold_mean"], "+-", pooled["fold_sd"]), pooled["fold_sd"].isna()
+    table["folds, mean +- sd"] = np.where(alone, _numbers(pooled["fold_mean"]), folds)
     return table
 
 
+def footnotes(table: pd.DataFrame) -> list[str]:
+    """Explain what is in a table that needs it.
+
+    Parameters
+    ----------
+    table : DataFrame of str
+        What `pooled_text` returned.
+
+    Returns
+    -------
+    lines : list of str
+        One line or none.
+    """
+    undefined = any(_UNDEFINED in cell.split() for cell in table.to_numpy().ravel())
+    return [_WHY_UNDEFINED] if undefined else []
+
+
+def _numbers(values):
+    return [_UNDEFINED if np.isnan(value) else f"{value:.3f}" for value in values]
+
+
 def _join(left, word, right):
-    return [f"{a:.3f} {word} {b:.3f}" for a, b in zip(left, right, strict=True)]
+    return [f"{a} {word} {b}" for a, b in zip(_numbers(left), _numbers(right), strict=True)]

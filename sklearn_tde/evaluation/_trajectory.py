@@ -40,7 +40,7 @@ _USUAL_LENGTH = 256
 
 @validate_params(
     {
-        "ages": [None, "array-like"],
+        "ages": [None, "array-like", Real],
         "detection_snr": [Interval(Real, 0, None, closed="neither")],
         "method": [StrOptions({"auto", "recompute", "shared"})],
         "chunk_size": [Interval(Integral, 1, None, closed="left")],
@@ -52,7 +52,7 @@ def score_trajectory(
     estimator: Any,
     X: Any,
     *,
-    ages: Sequence[float] | None = None,
+    ages: Sequence[float] | float | None = None,
     pos_label: int | float | bool | str | None = None,
     detection_snr: float = 5.0,
     method: str = "auto",
@@ -70,7 +70,7 @@ def score_trajectory(
         A fitted classifier of light curves with `predict_proba`.
     X : NestedFrame of shape (n_objects, n_columns)
         Light curves, or any container of :func:`sklearn_tde.check_light_curves`.
-    ages : array-like of shape (n_ages,) or None, default=None
+    ages : array-like of shape (n_ages,), float or None, default=None
         Days since the first detection, 0 or more, at which each object is looked at. None: after
         each of its observations; those of one moment count as one.
     pos_label : int, float, bool, str or None, default=None
@@ -227,7 +227,7 @@ def _pos_label(estimator: Any, pos_label: Any) -> Any:
 def _checked_ages(ages: Any) -> np.ndarray:
     """Return the ages in ascending order, each once."""
     try:
-        found = np.asarray(list(ages), dtype=np.float64)
+        found = np.array(list(ages) if np.iterable(ages) else [ages], dtype=np.float64)
     except (TypeError, ValueError):
         found = np.empty(0)
     if found.ndim != 1 or not len(found) or not (np.isfinite(found) & (found >= 0)).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from sklearn_tde.evaluation._calibration_error import (
     quantile_bins,
     wilson_interval,
 )
-from sklearn_tde.inspection._plotting import axes_to_draw_in, split_axes
+from sklearn_tde.inspection._plotting import axes_to_draw_in, legend_above, split_axes
 
 _COLOR, _ALL = "#0072B2", "0.75"
 _N_STEPS = 25
+#: Letters that are as wide as the axes of a new figure.
+_WIDTH = 50
 
 
 class ReliabilityDisplay:
@@ -61,6 +64,9 @@ class ReliabilityDisplay:
     Right probabilities lie on the diagonal. The bins hold equal numbers of objects, so that a
     rare class, most of whose probabilities are small, is not judged by a few objects in wide
     bins. The intervals are Wilson's for the share of positives among the objects of a bin.
+
+    The calibration error in the legend is a distance from the diagonal. Few objects are off it by
+    chance even where the probabilities are right; the last number there says how far.
 
     Examples
     --------
@@ -238,14 +244,13 @@ class ReliabilityDisplay:
         bins = self.bins
         shares.plot([0, 1], [0, 1], color="0.45", linewidth=1.0, zorder=1)
         lengths = np.abs(bins[["low", "high"]].to_numpy().T - bins["share"].to_numpy())
-        label = f"{self.name or 'calibration error'}: {self._error_text()}"
-        shares.errorbar(
+        line = shares.errorbar(
             bins["probability"], bins["share"], lengths, fmt="o-", color=_COLOR, markersize=4,
-            linewidth=1.2, label=label,
+            linewidth=1.2, label=self._label(),
         )  # fmt: skip
         shares.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         shares.set_ylabel(f"share of {self.pos_label}, {self.confidence_level:.0%} intervals")
-        shares.legend(loc="upper left", frameon=False, fontsize="small")
+        legend_above(shares, [line])
         shares.tick_params(labelbottom=False)
         counts.sharex(shares)
         edges = np.linspace(0, 1, _N_STEPS + 1)
@@ -261,7 +266,12 @@ class ReliabilityDisplay:
         self.figure_ = shares.figure
         return self
 
-    def _error_text(self) -> str:
-        error = self.error
-        interval = f"{error['low']:.3f} to {error['high']:.3f}"
-        return f"{error['value']:.3f} ({interval}; if right {error['if_calibrated']:.3f})"
+    def _label(self) -> str:
+        error, interval = self.error, f"{self.confidence_level:.0%} interval"
+        lines = [] if self.name is None else [fill(self.name, _WIDTH)]
+        lines += [
+            f"calibration error {error['value']:.3f}",
+            f"({interval} {error['low']:.3f} to {error['high']:.3f};",
+            f"{error['if_calibrated']:.3f} if the probabilities were right)",
+        ]
+        return "\n".join(lines)

@@ -23,7 +23,7 @@ def check_sequences(X: np.ndarray, n_masks: int) -> np.ndarray:
     if X.shape[2] <= n_masks:
         raise ValueError(
             f"X has {X.shape[2]} features of which n_masks={n_masks} are masks; expected "
-            "at least one that is none."
+            "at least one that is none. Set n_masks=0 if X has no masks."
         )
     masks = X[:, :, X.shape[2] - n_masks :]
     bad = ((masks != 0) & (masks != 1)).any(axis=(1, 2))

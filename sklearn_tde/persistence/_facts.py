@@ -37,8 +37,6 @@ _CARD = """\
 
 ## Training
 
-Objects are counted as they reached the network, copies that a sampler made included.
-
 {training}
 
 ## Use and limits
@@ -67,6 +65,10 @@ Needs `pip install "sklearn-tde[share]"`, sklearn_tde {minor}.x. Nothing in the 
 ## Parameters
 
 {parameters}
+"""
+_COUNTS_OF_COPIES = """
+The counts of networks are of light curves as they reached the network, copies that a sampler made
+included, of the part of the objects that it was trained on.
 """
 _TRAINING_MIX = """\
 The probabilities are those of the training sample: its mixture of classes, survey, depth and
@@ -108,6 +110,11 @@ def describe(model: Any, description: str | None) -> dict[str, Any]:
             for path, part in parts
             if isinstance(part, PriorAdjustedClassifier) and hasattr(part, "prior_")
         ],
+        "ensembles": [
+            _ensemble(part, path)
+            for path, part in parts
+            if isinstance(part, EnsembleTransientClassifier) and hasattr(part, "estimators_")
+        ],
         "networks": [
             _network(part, path)
             for path, part in parts
@@ -144,7 +151,7 @@ def write_card(facts: Mapping[str, Any]) -> str:
         what="A classifier of the light curves of transients, made with sklearn_tde.",
         table=_lines(f"| {name} | {_cell(value)} |" for name, value in rows.items()),
         mix=_say_mix(facts["stated_priors"]).rstrip(),
-        training=_lines(map(_say_network, facts["networks"])) or "No network of this package.",
+        training=_say_training(facts["ensembles"], facts["networks"]),
         columns=classes,
         minor=".".join(facts["versions"]["sklearn_tde"].split(".")[:2]),
         versions=_lines(f"- {name} {value}" for name, value in facts["versions"].items()),
@@ -224,6 +231,31 @@ def _network(network: BaseSequenceClassifier, path: str) -> dict[str, Any]:
     }
 
 
+def _ensemble(ensemble: EnsembleTransientClassifier, path: str) -> dict[str, Any]:
+    """Return which members an ensemble has, and how many objects it was trained on."""
+    members = zip(ensemble._names, ensemble.estimators_, ensemble.weights_, strict=True)
+    return {
+        "where": path,
+        "objects": len(ensemble.out_of_fold_proba_),
+        "members": [
+            {
+                "name": name,
+                "classifier": type(_last_step(models[0])).__name__,
+                "models": len(models),
+                "weight": float(weight),
+            }
+            for name, models, weight in members
+        ],
+    }
+
+
+def _last_step(estimator: Any) -> Any:
+    """Return what classifies at the end of pipelines."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
 def _holds_estimators(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(_holds_estimators(item) for item in value)
@@ -255,6 +287,22 @@ def _say_mix(stated: list[Mapping[str, Any]]) -> str:
     # The outermost has the last word.
     shares = stated[0]["shares"].items()
     return _STATED_MIX.format(shares=", ".join(f"{label} {share:.2%}" for label, share in shares))
+
+
+def _say_training(ensembles: list[Mapping[str, Any]], networks: list[Mapping[str, Any]]) -> str:
+    """Say what the model was trained on, as far as its parts know."""
+    lines = _lines([*map(_say_ensemble, ensembles), *map(_say_network, networks)])
+    if networks:
+        return lines + "\n" + _COUNTS_OF_COPIES.rstrip()
+    return lines or "Its parts do not keep how many objects they were trained on."
+
+
+def _say_ensemble(ensemble: Mapping[str, Any]) -> str:
+    members = ", ".join(
+        f"`{m['name']}` ({m['models']} {m['classifier']}, weight {m['weight']:g})"
+        for m in ensemble["members"]
+    )
+    return f"- `{ensemble['where'] or 'the model'}`: {ensemble['objects']} objects; {members}"
 
 
 def _say_network(network: Mapping[str, Any]) -> str:

@@ -59,7 +59,7 @@ def checked_ages(ages: Any, X: NestedFrame, detection_snr: float) -> np.ndarray:
         since = flat.time - start_times(flat, "first", detection_snr)[flat.object_position]
         return np.unique(np.quantile(since[since >= 0], _SHARES))
     try:
-        found = np.asarray(list(ages), dtype=np.float64)
+        found = np.array(list(ages) if np.iterable(ages) else [ages], dtype=np.float64)
     except (TypeError, ValueError):
         found = np.empty(0)
     if found.ndim != 1 or not len(found) or not (np.isfinite(found) & (found >= 0)).all():

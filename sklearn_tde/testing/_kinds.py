@@ -18,7 +18,7 @@ from sklearn_tde.evaluation import score_trajectory
 from sklearn_tde.light_curves import flatten_light_curves
 from sklearn_tde.preprocessing._start import EDGE, start_times
 from sklearn_tde.testing._cuts import Cuts
-from sklearn_tde.testing._differences import refuse_differences
+from sklearn_tde.testing._differences import changed_by_others, refuse_differences
 from sklearn_tde.testing._poison import poisons
 
 _FIELDS = ("time", "flux", "flux_err", "band")
@@ -47,9 +47,12 @@ def check_own_cuts(
             f"X: {truncator!r} cuts nothing off; expected light curves that go on after its limit."
         )
     method = estimator.predict_proba if hasattr(estimator, "predict_proba") else estimator.transform
-    results = {"whole": _as_steps(method(X))}
-    for name, poisoned in poisons(X, later, random_state).items():
-        results[name] = _as_steps(method(poisoned))
+
+    def steps(X: NestedFrame) -> np.ndarray:
+        return _as_steps(method(X))
+
+    poisoned = poisons(X, later, random_state)
+    results = {"whole": steps(X)} | {name: steps(some) for name, some in poisoned.items()}
     age = last - start_times(flat, "first", 5.0)
     returns_light_curves = are_light_curves(method(X.iloc[:1]))
 
@@ -62,8 +65,9 @@ def check_own_cuts(
         when = f"cut {age[row]:.4g} days after its first detection"
         return f"object {shown(X.index[row])}, {when}: {what}"
 
+    by_others = changed_by_others([(steps, X), (steps, poisoned["missing"])], tolerance)
     # Where the light curve ends at the cut, no step can have seen more.
-    refuse_differences(results, results.pop("missing"), tolerance, describe)
+    refuse_differences(results, results.pop("missing"), tolerance, describe, by_others)
 
 
 def _as_steps(result: Any) -> np.ndarray:
@@ -114,16 +118,19 @@ def check_trajectory(
         what = f"the probability of {shown(pos_label)}"
         return f"object {shown(cuts.X.index[row])}, {when}: {what}"
 
-    whole = steps(X)[cuts.position]
+    def at_end(X: NestedFrame) -> np.ndarray:
+        found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+        return found[:, classes.tolist().index(pos_label)][:, None, None]
+
+    whole, ending = steps(X)[cuts.position], select_observations(cuts.X, ~cuts.later)
+    by_others = changed_by_others([(steps, cuts.X), (at_end, ending)], tolerance)
     at_cut = np.arange(len(ages)) == cuts.age[:, None]
-    alone = estimator.predict_proba(select_observations(cuts.X, ~cuts.later))
-    alone = np.asarray(alone, dtype=np.float64)[:, classes.tolist().index(pos_label)]
-    alone = np.broadcast_to(alone[:, None, None], whole.shape)
-    refuse_differences({"whole": whole}, alone, tolerance, describe, at_cut)
+    expected = np.broadcast_to(at_end(ending), whole.shape)
+    refuse_differences({"whole": whole}, expected, tolerance, describe, by_others, at_cut)
     poisoned = poisons(cuts.X, cuts.later, random_state)
     results = {name: steps(some) for name, some in poisoned.items()}
     until_cut = np.arange(len(ages)) <= cuts.age[:, None]
-    refuse_differences(results, whole, tolerance, describe, until_cut)
+    refuse_differences(results, whole, tolerance, describe, by_others, until_cut)
 
 
 def check_steps(
@@ -153,7 +160,11 @@ def check_steps(
         when = f"cut {cuts.time[row] - first[row]:.4g} days after its first detection"
         return f"object {shown(cuts.X.index[row])}, {when}: {names[feature]} of step {step}"
 
-    refuse_differences(results, expected, tolerance, describe, before)
+    def steps(X: NestedFrame) -> np.ndarray:
+        return _steps_of(estimator, X)
+
+    by_others = changed_by_others([(steps, cuts.X), (steps, alone)], tolerance)
+    refuse_differences(results, expected, tolerance, describe, by_others, before)
 
 
 def _steps_of(estimator: Any, X: NestedFrame) -> np.ndarray:
@@ -194,7 +205,7 @@ def _steps_before(
             "the columns have to do with time; expected (n_objects, n_steps, n_features), or "
             "step_times. Features of whole light curves have no past to be checked."
         )
-    filled = (steps != 0).any(axis=2)
+    filled = ((steps != 0) & ~np.isnan(steps)).any(axis=2)
     # Zeros may also stand between observations.
     return np.cumsum(filled[:, ::-1], axis=1)[:, ::-1] > 0
 

@@ -27,7 +27,7 @@ from sklearn_tde.testing._kinds import (
 
 @validate_params(
     {
-        "ages": [None, "array-like"],
+        "ages": [None, "array-like", Real],
         "trajectory": [None, callable],
         "step_times": [None, callable],
         "tolerance": [Interval(Real, 0, None, closed="left")],
@@ -39,7 +39,7 @@ def check_prefix_consistency(
     estimator: Any,
     X: Any,
     *,
-    ages: Sequence[float] | None = None,
+    ages: Sequence[float] | float | None = None,
     trajectory: Callable[[NestedFrame, np.ndarray], Any] | None = None,
     step_times: Callable[[NestedFrame], Any] | None = None,
     pos_label: int | float | bool | str | None = None,
@@ -59,7 +59,7 @@ def check_prefix_consistency(
     X : NestedFrame of shape (n_objects, n_columns)
         Light curves, or any container of :func:`sklearn_tde.check_light_curves`. A few dozen are
         enough; those without a detection have no age and are left out.
-    ages : array-like of shape (n_ages,) or None, default=None
+    ages : array-like of shape (n_ages,), float or None, default=None
         Days since the first detection, 0 or more, at which light curves are cut. None: five ages,
         spread over the observations. Not for an estimator that cuts light curves itself.
     trajectory : callable or None, default=None
@@ -81,8 +81,8 @@ def check_prefix_consistency(
     Raises
     ------
     AssertionError
-        If something differs. The message names the object, the age, and the size of the
-        difference.
+        If something differs. The message names the object, the age, the size of the difference,
+        and whether what comes later is the cause, or the other objects that are given with it.
     TypeError
         If the estimator has nothing that can be checked, or nothing that `trajectory` could be
         compared with.
@@ -111,7 +111,7 @@ def check_prefix_consistency(
     - A transformer into steps of time, (n_objects, n_steps, n_features): the steps up to the cut
       must be the same. Their times are those of `step_times`; or t = 0 and the attribute ``grid_``
       (t = 0 is the first detection, or as the parameters ``start`` and ``detection_snr`` say); or
-      else the steps are the observations in the order of time, followed by zeros. A
+      else the steps are the observations in the order of time, followed by zeros or NaN. A
       :class:`~sklearn_tde.preprocessing.LightCurveGridder` does not pass, as it interpolates
       towards the next observation; a
       :class:`~sklearn_tde.preprocessing.LightCurveSequencer` does with ``scale="running"`` and

@@ -432,6 +432,26 @@ class TestOutput:
         for row in ("balanced accuracy", "recall (TDE)", "average precision", "sd of repeats"):
             assert row in text
 
+    def test_what_is_not_defined_is_printed_as_a_dash_and_explained(self, binary):
+        _, y = binary
+        parted = (y == "TDE").astype(float)[:, None]
+        report = report_of(GaussianNB(), parted + np.linspace(0, 0.01, len(y))[:, None], y)
+        slope = report.pooled_.loc["calibration_slope"]
+        assert slope[["value", "low", "high", "fold_mean"]].isna().all()
+        for text in (str(report), report._repr_html_()):
+            assert "nan" not in text.lower()
+            assert text.count("-: not defined for these objects") == 1
+        (row,) = [line for line in str(report).splitlines() if line.startswith("calibration slope")]
+        assert row.split() == ["calibration", "slope", "-", "-", "-"]
+
+    def test_half_of_an_interval_is_printed(self, binary):
+        report = report_of(GaussianNB(), *binary)
+        assert "not defined" not in str(report) + report._repr_html_()
+        report.pooled_.loc["calibration_slope", ["value", "low", "high"]] = [1.2, 0.9, np.nan]
+        report.pooled_.loc["calibration_slope", ["fold_mean", "fold_sd"]] = [0.762, np.nan]
+        (row,) = [line for line in str(report).splitlines() if line.startswith("calibration slope")]
+        assert row.split()[2:] == ["1.200", "0.900", "to", "-", "0.762"]
+
     def test_the_html_table_escapes_names(self, binary):
         page = report_of(GaussianNB(), *binary, name="<script>")._repr_html_()
         assert "&lt;script&gt;" in page and "<script>" not in page

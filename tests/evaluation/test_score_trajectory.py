@@ -111,6 +111,13 @@ def test_it_is_what_the_estimator_says_of_truncated_light_curves(shared_models, 
         np.testing.assert_allclose(trajectory["probability"], expected, rtol=0, atol=1e-6)
 
 
+def test_one_age_needs_no_list(simulated, by_hand):
+    model = Constant().fit(*simulated)
+    assert score_trajectory(model, by_hand, ages=5).equals(
+        score_trajectory(model, by_hand, ages=[5])
+    )
+
+
 def test_any_classifier_is_asked_anew_at_every_age(forest, X):
     trajectory = score_trajectory(forest, X, ages=AGES)
     expected = truncated_one_age_at_a_time(forest, X, AGES)

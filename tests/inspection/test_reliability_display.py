@@ -48,8 +48,24 @@ def test_it_draws_the_bins_and_the_probabilities(report):
     assert counts.get_xlabel() == "probability of TDE"
     error = expected_calibration_error(Y, report.y_proba, n_bins=5)
     (label,) = [text.get_text() for text in shares.get_legend().get_texts()]
-    assert label.startswith(f"Bayes: {error['value']:.3f} ({error['low']:.3f} to ")
+    assert label.splitlines() == [
+        "Bayes",
+        f"calibration error {error['value']:.3f}",
+        f"(95% interval {error['low']:.3f} to {error['high']:.3f};",
+        f"{error['if_calibrated']:.3f} if the probabilities were right)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["EnsembleTransientClassifier", "PriorAdjustedClassifier of other estimators " * 2]
+)
+def test_the_legend_of_a_long_name_covers_no_data_and_is_not_cut(report, name):
+    display = ReliabilityDisplay.from_predictions(Y, report.y_proba, name=name)
     display.figure_.canvas.draw()
+    legend = display.axes_[0].get_legend().get_window_extent()
+    assert legend.y0 >= display.axes_[0].get_window_extent().y1
+    assert display.figure_.bbox.x0 <= legend.x0 and legend.x1 <= display.figure_.bbox.x1
+    assert legend.y1 <= display.figure_.bbox.y1
 
 
 def test_repeats_do_not_make_more_objects():

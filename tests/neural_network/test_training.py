@@ -279,6 +279,14 @@ def test_a_missing_label_is_named(missing):
         small().fit(X, labels)
 
 
+def test_features_that_are_all_taken_for_masks_are_refused():
+    X, y = make_data()
+    flux = X[:, :, 1:3]
+    with pytest.raises(ValueError, match="2 features of which n_masks=2 .* Set n_masks=0 if X has"):
+        small().fit(flux, y)
+    assert small(n_masks=0).fit(flux, y).predict_proba(flux).shape == (len(y), 2)
+
+
 def test_masks_that_are_taken_for_features_are_refused():
     X, y = make_transients(n_tde=6, n_sn_ia=10, bands=("g", "r", "i"), random_state=0)
     pipeline = make_lstm_pipeline(max_epochs=1).set_params(gridder__bands=("g", "r", "i"))

@@ -114,6 +114,8 @@ def test_a_leaking_gridder_is_caught(X, leak):
     assert "It depends on what comes later." in str(error.value)
     with pytest.raises(AssertionError, match=FOUND):
         check_prefix_consistency(Gridder(leak).fit(X), X, ages=AGES)
+    with pytest.raises(AssertionError, match="cut 20 days after"):
+        check_prefix_consistency(Gridder(leak).fit(X), X, ages=20)
 
 
 def test_the_same_gridder_without_a_leak_passes(X):
@@ -261,9 +263,46 @@ def test_a_trajectory_of_the_users_own(simulated, X):
         check_prefix_consistency(model, X, trajectory=lambda X, ages: model.predict_proba(X))
 
 
+BY_OTHERS = FOUND + r"\. It depends on the other objects that are given with it"
+
+
 def test_results_that_depend_on_other_objects_are_caught(simulated, X):
-    with pytest.raises(AssertionError, match=FOUND):
+    with pytest.raises(AssertionError, match=BY_OTHERS):
         check_prefix_consistency(Brightness(by_batch=True).fit(*simulated), X)
+
+
+class Observations(TransformerMixin, BaseEstimator):
+    """The fluxes, over the largest of the object if `leaks`, filled up to the longest object."""
+
+    def __init__(self, filling="zeros", leaks=False):
+        self.filling, self.leaks = filling, leaks
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        flat = flatten_light_curves(X)
+        out = np.zeros((flat.n_objects, flat.n_observations.max(), 2))
+        if self.filling != "zeros":
+            out[:] = np.nan if self.filling == "nan" else -1.0
+        for row, begin, end in zip(out, flat.offsets[:-1], flat.offsets[1:], strict=True):
+            steps = slice(-(end - begin), None) if self.filling == "before" else slice(end - begin)
+            flux = flat.flux[begin:end]
+            row[steps] = np.column_stack([flux / flux.max() if self.leaks else flux, flux])
+        return out
+
+
+@pytest.mark.parametrize("filling", ["zeros", "nan"])
+def test_filling_up_to_the_longest_object_is_not_looking_ahead(X, filling):
+    check_prefix_consistency(Observations(filling).fit(X), X, ages=AGES)
+    with pytest.raises(AssertionError, match=r"\. It depends on what comes later\.$"):
+        check_prefix_consistency(Observations(filling, leaks=True).fit(X), X, ages=AGES)
+
+
+@pytest.mark.parametrize("filling", ["ones", "before"])
+def test_filling_that_is_taken_for_steps_is_told_from_looking_ahead(X, filling):
+    with pytest.raises(AssertionError, match=BY_OTHERS):
+        check_prefix_consistency(Observations(filling).fit(X), X, ages=AGES)
 
 
 class OverMaximum(TransformerMixin, BaseEstimator):

@@ -327,6 +327,7 @@ def test_fit_forgets_what_an_earlier_fit_saw(estimator, data):
 
 
 @every_estimator
+@pytest.mark.filterwarnings("ignore:X. no feature is known")
 def test_neither_X_nor_y_is_changed(estimator, data):
     X, y = data
     for name, container in containers_for(estimator).items():

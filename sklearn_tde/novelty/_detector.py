@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -28,11 +29,11 @@ from sklearn_tde._cross_fitting import seed_estimator
 from sklearn_tde._labels import check_groups, checked_labels
 from sklearn_tde.ensemble._members import _LEARN_NOTHING
 from sklearn_tde.ensemble._parts import split_into_parts
+from sklearn_tde.ensemble._samples import resampled, with_copies
+from sklearn_tde.novelty._known import count_known, least_of, too_little
 from sklearn_tde.novelty._reference import Reference
+from sklearn_tde.novelty._surprise import Surprise, weights_of
 from sklearn_tde.preprocessing import LightCurveFeatures
-
-#: Share of the largest known distances whose mean excess says how fast larger ones get rare.
-_TAIL = 0.1
 
 
 class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
@@ -52,10 +53,16 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         With `predict_proba`, trained on the table if `fit` is given `y`. None: 200 extremely
         randomised trees with balanced class weights, each split chosen among three tenths of the
         features.
+    sampler : sampler or None, default=None
+        What adds copies to the objects of `fit`; to score young light curves,
+        :class:`~sklearn_tde.sampling.PartialLightCurveSampler` adds their earlier states. Copies
+        stay where their parents are. The result begins with the objects themselves, and the
+        sampler has `sample_indices_`. None: no copies.
     n_neighbors : int, default=10
         Number of nearest training objects whose mean distance counts.
     false_alarm_rate : float, default=0.05
-        Share of the objects *of* the training classes that are flagged.
+        Share of the objects *of* the training classes that are flagged; with a `sampler` of those
+        of which about as many features are known, an object counting as much as its copies.
     cv : int or splitter, default=5
         Parts of the objects, each of which is scored by what was learned from the others; an
         integer makes shuffled ones, stratified if there is `y`.
@@ -70,8 +77,9 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,) or None
         The training classes; None without `y`.
     out_of_fold_scores_ : ndarray of shape (n_objects,), dtype float64
-        Scores of the training objects by what was learned from others. Their own
-        `score_samples` flatter them.
+        Scores of the training objects, without copies, by what was learned from others. Their own
+        `score_samples` flatter them. NaN for an object of which no feature is known, and which
+        teaches nothing.
     offset_ : float
         The score below which an object is flagged.
     features_ : transformer
@@ -92,7 +100,9 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
     a p-value, the share of training objects whose own, out of fold, is as large; the score is the
     sum of the logarithms of both [2]_, higher for more normal objects. Beyond the largest distance
     of a training object the p-value falls exponentially. Without `y`, or with one class, there is
-    the distance alone.
+    the distance alone. With a `sampler` an object is compared with the training objects and copies
+    of which about as many features are known, ten kinds of them, or fewer so that there are 200 of
+    each, and the scores of a kind are moved to where `offset_` holds for it.
 
     Far away lie objects of a wholly different behaviour, such as the outbursts of a cataclysmic
     variable, which a classifier may well be sure of; between the classes lie those that look like
@@ -101,7 +111,10 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
 
     An object of a training class with a poor or unusual light curve is suspicious, too, and more so
     if its class is rare or varied: TDEs are flagged several times as often as `false_alarm_rate`.
-    Young objects look unlike old ones: to score them, train on young ones.
+
+    A young light curve has few features, and what is not known counts as typical: trained on whole
+    light curves alone, the detector cannot tell young ones apart, and warns. Give it a `sampler` to
+    score them. Even then few are found in the first weeks.
 
     References
     ----------
@@ -114,8 +127,10 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
     --------
     >>> from sklearn_tde import make_transients
     >>> from sklearn_tde.novelty import TransientNoveltyDetector
+    >>> from sklearn_tde.sampling import PartialLightCurveSampler
     >>> X, y = make_transients(n_tde=30, n_sn_ia=60, random_state=0)
-    >>> detector = TransientNoveltyDetector(cv=3, random_state=0).fit(X, y)
+    >>> sampler = PartialLightCurveSampler(ages=(10, 30))
+    >>> detector = TransientNoveltyDetector(sampler=sampler, cv=3, random_state=0).fit(X, y)
     >>> other, _ = make_transients(n_tde=0, n_sn_ia=0, n_cv=20, random_state=1)
     >>> bool((detector.predict(other) == -1).mean() > 0.5)
     True
@@ -127,6 +142,7 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
     _parameter_constraints = {
         "features": [HasMethods(["fit", "transform"]), None],
         "classifier": [HasMethods(["fit", "predict_proba"]), None],
+        "sampler": [HasMethods(["fit_resample"]), None],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "false_alarm_rate": [Interval(Real, 0, 1, closed="neither")],
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
@@ -139,6 +155,7 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         *,
         features: Any = None,
         classifier: Any = None,
+        sampler: Any = None,
         n_neighbors: int = 10,
         false_alarm_rate: float = 0.05,
         cv: Any = 5,
@@ -147,6 +164,7 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
     ) -> None:
         self.features = features
         self.classifier = classifier
+        self.sampler = sampler
         self.n_neighbors = n_neighbors
         self.false_alarm_rate = false_alarm_rate
         self.cv = cv
@@ -176,21 +194,53 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         ------
         ValueError
             If labels are missing, a class has fewer objects than there are parts, an object is not
-            left out exactly once, a group is split, or a part has no object of a class to train on.
+            left out exactly once, a group is split, a part has no object of a class to train on, no
+            feature is known of any, or a sampler does not return the objects first.
         """
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
         )
         (X,) = indexable(X)
         features = LightCurveFeatures() if self.features is None else clone(self.features)
-        features.fit(X)
-        table = _checked_table(features.transform(X), 2)
-        labels = np.zeros(len(table), dtype=int) if y is None else checked_labels(X, y)
-        classes, codes = np.unique(labels, return_inverse=True)
-        self.classes_ = None if y is None else classes
-        groups = check_groups(groups, len(table))
+        table = _checked_table(features.fit(X).transform(X), 2)
+        n_objects = len(table)
+        labels = np.zeros(n_objects, dtype=int) if y is None else checked_labels(X, y)
+        groups = check_groups(groups, n_objects)
         random_state = check_random_state(self.random_state)
         parts = split_into_parts(self.cv, labels, groups, random_state.randint(2**31 - 1))
+        X, labels, parents, _ = resampled(self.sampler, X, labels, random_state)
+        if self.sampler is not None:
+            parts = with_copies(parts, parents)
+            table = _checked_table(features.fit(X).transform(X))
+        classes, codes = np.unique(labels, return_inverse=True)
+        self.classes_ = None if y is None else classes
+        measured = self._measure_left_out(X, features, table, codes, parts, random_state)
+        last = self._classifier(random_state.randint(2**31 - 1))
+        self._reference = Reference(table, codes, last, self.n_neighbors)
+        n_known = count_known(table)
+        weight = weights_of(groups, parents, n_objects)
+        self._surprise = Surprise(
+            measured, n_known, weight, self.sampler is not None, self.false_alarm_rate
+        )
+        self.out_of_fold_scores_ = self._surprise.scores(measured, n_known)[:n_objects]
+        self.offset_ = self._surprise.offset
+        self._least = least_of(n_known)
+        if hasattr(features, "n_features_in_"):
+            self.n_features_in_ = features.n_features_in_
+        # The last one: only with it is the detector fitted.
+        self.features_ = features
+        return self
+
+    def _measure_left_out(
+        self,
+        X: Any,
+        features: Any,
+        table: np.ndarray,
+        codes: np.ndarray,
+        parts: list[tuple[np.ndarray, np.ndarray]],
+        random_state: np.random.RandomState,
+    ) -> np.ndarray:
+        """Return distance and entropy of each by what was learned from the other parts."""
         given, learns = table, None
         if type(features) not in _LEARN_NOTHING:
             given, learns = X, features
@@ -205,19 +255,10 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
             )
             for train, test in parts
         )
-        last = self._classifier(random_state.randint(2**31 - 1))
-        self._reference = Reference(table, codes, last, self.n_neighbors)
         measured = np.empty((len(table), fits[0].shape[1]))
         for (_, test), of_part in zip(parts, fits, strict=True):
             measured[test] = of_part
-        self._known = np.sort(measured, axis=0)
-        self.out_of_fold_scores_ = self._scores(measured)
-        self.offset_ = _offset(self.out_of_fold_scores_, groups, self.false_alarm_rate)
-        if hasattr(features, "n_features_in_"):
-            self.n_features_in_ = features.n_features_in_
-        # The last one: only with it is the detector fitted.
-        self.features_ = features
-        return self
+        return measured
 
     def _classifier(self, seed: int) -> Any:
         """Return a classifier to train, or None if there is nothing to tell apart."""
@@ -240,29 +281,32 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_objects,), dtype float64
-            At most 0; the lower, the more unlike the training objects.
+            The lower, the more unlike the training objects. NaN for an object of which no feature
+            is known, such as one without observations.
 
         Raises
         ------
         NotFittedError
             If the detector is not fitted.
-        """
-        check_is_fitted(self)
-        return self._scores(self._reference.measure(_checked_table(self.features_.transform(X))))
 
-    def _scores(self, measured: np.ndarray) -> np.ndarray:
-        """Return the sum of the logarithms of the p-values."""
-        n_known = len(self._known)
-        scores = np.zeros(len(measured))
-        for known, values in zip(self._known.T, measured.T, strict=True):
-            as_large = n_known - np.searchsorted(known, values)
-            scores += np.log((as_large + 1) / (n_known + 1))
-        # Counts cannot tell how far beyond all known distances one is; an exponential goes on.
-        known, distance = self._known[:, 0], measured[:, 0]
-        n_tail = max(int(_TAIL * n_known), 1)
-        excess = np.mean(known[-n_tail:] - known[-1 - n_tail])
-        if excess > 0:
-            scores -= np.maximum(distance - known[-1], 0) / excess
+        Warns
+        -----
+        UserWarning
+            If no feature is known of an object, or if more objects than chance makes them are not
+            flagged while they have fewer features than 99 % of the training objects have, as
+            young ones do after training on old ones.
+        """
+        return self._score_samples(X)
+
+    def _score_samples(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        table = _checked_table(self.features_.transform(X))
+        n_known = count_known(table)
+        scores = self._surprise.scores(self._reference.measure(table), n_known)
+        passes = scores >= self.offset_
+        message = too_little(n_known, passes, self._least, table.shape[1])
+        if message:
+            warnings.warn(message, UserWarning, stacklevel=3)
         return scores
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -276,14 +320,20 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         decision : ndarray of shape (n_objects,), dtype float64
-            `score_samples` less `offset_`: negative for flagged objects.
+            `score_samples` less `offset_`: negative for flagged objects. NaN for an object of which
+            no feature is known.
 
         Raises
         ------
         NotFittedError
             If the detector is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            As `score_samples`.
         """
-        return self.score_samples(X) - self.offset_
+        return self._score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> np.ndarray:
         """Flag the objects unlike the training objects.
@@ -296,14 +346,20 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         flags : ndarray of shape (n_objects,), dtype int
-            -1 for a flagged object, 1 for another.
+            -1 for a flagged object, 1 for another. An object of which no feature is known is
+            flagged: it is not known to be like any.
 
         Raises
         ------
         NotFittedError
             If the detector is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            As `score_samples`.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return np.where(self._score_samples(X) >= self.offset_, 1, -1)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether `fit` has come to its end."""
@@ -329,16 +385,6 @@ def _learn_and_measure(
         features.fit(known)
         known, others = (_checked_table(features.transform(X)) for X in (known, others))
     return Reference(known, codes, classifier, n_neighbors).measure(others)
-
-
-def _offset(scores: np.ndarray, groups: np.ndarray | None, rate: float) -> float:
-    """Return the score that a share of the objects is below, relatives together counting once."""
-    groups = np.arange(len(scores)) if groups is None else groups
-    order = np.argsort(scores)
-    weight = (1.0 / np.bincount(groups)[groups])[order]
-    # numpy's quantiles with weights do not interpolate; without relatives this is its default.
-    below = np.cumsum(weight) - weight
-    return float(np.interp(rate, below / below[-1], scores[order]))
 
 
 def _checked_table(table: Any, min_objects: int = 0) -> np.ndarray:

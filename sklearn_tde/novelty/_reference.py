@@ -9,6 +9,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.preprocessing import RobustScaler
 
+from sklearn_tde.novelty._known import count_known
+
 
 class Reference:
     """Training objects to measure others by.
@@ -16,7 +18,7 @@ class Reference:
     Parameters
     ----------
     table : ndarray of shape (n_training, n_features)
-        Their features.
+        Their features; objects of which none is known teach nothing.
     codes : ndarray of shape (n_training,)
         Their classes.
     classifier : classifier or None
@@ -28,6 +30,12 @@ class Reference:
     def __init__(
         self, table: np.ndarray, codes: np.ndarray, classifier: Any, n_neighbors: int
     ) -> None:
+        known = count_known(table) > 0
+        if not known.any():
+            raise ValueError(
+                f"X: no feature is known of any of {len(table)} training objects; expected some."
+            )
+        table, codes = table[known], codes[known]
         self.imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         self.scaler = RobustScaler()
         filled = self.imputer.fit_transform(table)
@@ -36,10 +44,14 @@ class Reference:
         self.classifier = None if classifier is None else classifier.fit(filled, codes)
 
     def measure(self, table: np.ndarray) -> np.ndarray:
-        """Return the distance and, if there is a classifier, the entropy of each object."""
-        n_values = 1 if self.classifier is None else 2
-        if not len(table):
-            return np.empty((0, n_values))
+        """Return distance and, with a classifier, entropy; NaN where no feature is known."""
+        known = count_known(table) > 0
+        measured = np.full((len(table), 1 if self.classifier is None else 2), np.nan)
+        if known.any():
+            measured[known] = self._measure(table[known])
+        return measured
+
+    def _measure(self, table: np.ndarray) -> np.ndarray:
         filled = self.imputer.transform(table)
         distance = self._distance(np.arcsinh(self.scaler.transform(filled)))
         if self.classifier is None:

@@ -5,6 +5,7 @@ SKLEARN_TDE_DATA names (or ../shared/data)::
 
     python tests/benchmarks/novelty.py
     python tests/benchmarks/novelty.py --simulated
+    python tests/benchmarks/novelty.py --simulated --ages --only CV AGN
 
 Five folds. In each, every class in turn is left out of the training objects, and all objects of the
 other fold are scored. The AUC is that of the objects left out against those of the classes that
@@ -13,12 +14,17 @@ after the other, averaged ("by class"), with 95 % intervals of a stratified boot
 objects. "Found" is the share of the class left out that the detector flags; "false alarms", by
 class, the share of the objects of training classes. With ``--simulated`` the classes are simulated
 ones, among them cataclysmic variables, which the real sample does not have.
+
+With ``--ages`` the objects that are scored are cut so many days after their first detection, and
+the detector is trained twice: on whole light curves alone, and on their earlier states as well.
+Two folds; the AUC is the pooled one.
 """
 
 from __future__ import annotations
 
 import argparse
 import runpy
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +38,8 @@ from sklearn.preprocessing import FunctionTransformer, RobustScaler
 
 from sklearn_tde import LightCurveFeatures, make_transients
 from sklearn_tde.novelty import TransientNoveltyDetector
+from sklearn_tde.preprocessing import LightCurveTruncator
+from sklearn_tde.sampling import PartialLightCurveSampler
 
 ACCURACY = runpy.run_path(str(Path(__file__).with_name("accuracy.py")))
 SIMULATED = {
@@ -44,6 +52,9 @@ SIMULATED = {
     "n_agn": 150,
     "n_cv": 150,
 }
+#: Days since the first detection at which light curves are cut; infinite for whole ones.
+AGES = (5.0, 10.0, 20.0, 50.0, np.inf)
+SAMPLERS = {"whole light curves": None, "earlier states, too": PartialLightCurveSampler()}
 
 
 def trees(seed: int) -> ExtraTreesClassifier:
@@ -140,6 +151,44 @@ def leave_out(table: np.ndarray, y: np.ndarray, left_out: str, seed: int) -> pd.
     return pd.concat(parts).sort_index()
 
 
+def score_ages(X: pd.DataFrame, y: np.ndarray, left_out: str, seed: int) -> pd.DataFrame:
+    """Return score and flag of every object at every age, by either training."""
+    cuts = {age: LightCurveTruncator(age=age).transform(X) for age in AGES[:-1]} | {np.inf: X}
+    parts = []
+    for train, test in StratifiedKFold(2, shuffle=True, random_state=seed).split(X, y):
+        train = train[y[train] != left_out]
+        for name, sampler in SAMPLERS.items():
+            detector = TransientNoveltyDetector(sampler=sampler, cv=3, random_state=seed)
+            detector.fit(X.iloc[train], y[train])
+            for age, cut in cuts.items():
+                with warnings.catch_warnings():
+                    # That the young ones have few features is what is measured.
+                    warnings.filterwarnings("ignore", "X: .*features", UserWarning)
+                    score = detector.score_samples(cut.iloc[test])
+                columns = {"training": name, "age": age, "class": y[test], "score": score}
+                parts.append(pd.DataFrame(columns | {"flagged": ~(score >= detector.offset_)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def print_ages(X: pd.DataFrame, y: np.ndarray, left_out: str, seed: int) -> None:
+    """Print how well the objects left out are found at each age, and who is flagged."""
+    scores = score_ages(X, y, left_out, seed)
+    groups = scores.groupby(["training", "age"], sort=False)
+    found = pd.DataFrame(
+        {
+            "AUC": groups[["class", "score"]].apply(
+                lambda part: both_aucs(part["score"].to_numpy(), part["class"], left_out)[0]
+            ),
+            "all others": groups[["class", "flagged"]].apply(
+                lambda part: part["flagged"][part["class"] != left_out].mean()
+            ),
+        }
+    )
+    by_class = scores.groupby(["training", "age", "class"], sort=False)["flagged"].mean()
+    print(f"\n{left_out} left out: AUC, and the share flagged")
+    print(found.join(by_class.unstack("class")).round(2).to_string(), flush=True)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -147,12 +196,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=None, help="classes to leave out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--draws", type=int, default=300)
+    parser.add_argument("--ages", action="store_true", help="score young light curves")
     args = parser.parse_args()
     if args.simulated:
         X, y = make_transients(**SIMULATED, random_state=0)
     else:
         X, y = ACCURACY["load_ztf"](classes=None)
-    table, y = LightCurveFeatures().fit_transform(X), np.asarray(y)
+    y = np.asarray(y)
+    if args.ages:
+        for left_out in args.only or np.unique(y):
+            print_ages(X, y, left_out, args.seed)
+        return
+    table = LightCurveFeatures().fit_transform(X)
     rows, flags = [], []
     for left_out in args.only or np.unique(y):
         scores = leave_out(table, y, left_out, args.seed)

@@ -87,7 +87,6 @@ def read_long_table(
         keep = ~placeholder
         table, position, ids, names = table[keep], position[keep], ids[keep], names[keep]
         numbers = {name: column[keep] for name, column in numbers.items()}
-    refuse_unknown_times(numbers[time], ids, MAX_TIME)
     fluxes, errors = read_fluxes(
         [(value, numbers[value]), (error, numbers[error])],
         ids,
@@ -96,6 +95,7 @@ def read_long_table(
         sign=None if sign is None else table[sign],
         limit=None if limiting_mag is None else (limiting_mag, _numbers(table, limiting_mag)),
     )
+    refuse_unknown_times(numbers[time], ids, MAX_TIME)
     codes, bands = _bands(names, ids, band_names)
     observations = {"time": numbers[time], "band": codes, "flux": fluxes, "flux_err": errors}
     for name in observation_columns:

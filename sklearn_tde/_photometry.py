@@ -38,6 +38,14 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_SPELLING else f"{text[: _LONGEST_SPELLING - 3]}..."
 
 
+def shown_path(path: Any) -> str:
+    """Spell a path for a message: of a very long one the end, which names the file."""
+    text = str(path)
+    if len(text) > 4 * _LONGEST_SPELLING:
+        text = f"...{text[3 - 4 * _LONGEST_SPELLING :]}"
+    return repr(text)
+
+
 def cause(error: Exception) -> str:
     """Spell the error of another library for a message: on one line, not too long."""
     text = " ".join(str(error).split()) or type(error).__name__

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from nested_pandas import NestedFrame
 
-from sklearn_tde._photometry import cause, is_name, shown
+from sklearn_tde._photometry import cause, is_name, shown, shown_path
 from sklearn_tde.light_curves import pack_light_curves
 
 __all__ = ["load_alerce_detections"]
@@ -134,7 +134,7 @@ def _parse(source: Any) -> Any:
         )
     text, where = source, "the string"
     if isinstance(source, Path) or not source.lstrip().startswith(("[", "{")):
-        path, where = Path(source), shown(str(source))
+        path, where = Path(source), shown_path(source)
         try:
             if not path.exists():
                 raise FileNotFoundError(f"source: there is no file {where}.")

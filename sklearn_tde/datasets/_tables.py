@@ -13,7 +13,7 @@ from nested_pandas import NestedFrame
 
 from sklearn_tde._flat import sequence_of_names
 from sklearn_tde._long_table import listed_objects, require_plain_columns
-from sklearn_tde._photometry import cause, factorized, shown
+from sklearn_tde._photometry import cause, factorized, shown, shown_path
 from sklearn_tde.light_curves import pack_light_curves
 
 __all__ = ["load_light_curves"]
@@ -195,7 +195,7 @@ def _read_file(source: Any, role: str, object_id: str) -> pd.DataFrame:
     name = path.name.lower()
     if not name.endswith(_CSV + _PARQUET):
         raise ValueError(
-            f"{role}: {shown(str(path))} has no known ending; expected one of "
+            f"{role}: {shown_path(path)} has no known ending; expected one of "
             f"{', '.join(_CSV + _PARQUET)}."
         )
     kind = "CSV" if name.endswith(_CSV) else "Parquet"
@@ -208,7 +208,7 @@ def _read_file(source: Any, role: str, object_id: str) -> pd.DataFrame:
     # The readers raise errors of many libraries; whichever it is, the file is at fault.
     except Exception as error:
         raise ValueError(
-            f"{role}: {shown(str(path))} cannot be read as {kind}: {cause(error)}"
+            f"{role}: {shown_path(path)} cannot be read as {kind}: {cause(error)}"
         ) from error
 
 

@@ -236,7 +236,7 @@ LEARNING_CURVES = [
     ("ia", "lstm", (5, 10, 20, 30, 41), 3),
     ("all", "forest", (5, 10, 20, 30, 41), 3),
     ("all", "features", (5, 10, 20, 30, 41), 3),
-    ("ia", "recommended", (10, 20, 30, 41), 1),
+    ("ia", "recommended", (10, 20, 30), 1),
 ]
 
 

@@ -160,7 +160,8 @@ def _draw_learning_curve(folder: Path) -> None:
             panel.errorbar(
                 found.index, found["mean"], found["std"], marker="o", capsize=3, label=model
             )
-        panel.set(title=f"TDE / {task}", xlabel="TDEs trained on", ylim=(0, 1))
-        panel.legend()
-    panels[0].set_ylabel("average precision, mean and sd of three repeats")
+        others = {"ia": "type Ia supernovae", "all": "everything"}[task]
+        panel.set(title=f"TDEs against {others}", xlabel="TDEs trained on", ylim=(0.5, 1.01))
+        panel.legend(loc="lower right")
+    panels[0].set_ylabel("average precision, mean and sd")
     figure.savefig(folder / "learning-curve.png")

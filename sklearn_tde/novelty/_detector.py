@@ -23,7 +23,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklearn_tde._cross_fitting import seed_estimator
 from sklearn_tde._labels import check_groups, checked_labels
@@ -193,25 +193,26 @@ class TransientNoveltyDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If labels are missing, a class has fewer objects than there are parts, an object is not
-            left out exactly once, a group is split, a part has no object of a class to train on, no
-            feature is known of any, or a sampler does not return the objects first.
+            If there is one object, labels are missing, a class has fewer objects than there are
+            parts, an object is not left out exactly once, a group is split, a part has no object of
+            a class to train on, no feature is known of any, or a sampler does not return the
+            objects first.
         """
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
         )
         (X,) = indexable(X)
         features = LightCurveFeatures() if self.features is None else clone(self.features)
-        table = _checked_table(features.fit(X).transform(X), 2)
-        n_objects = len(table)
+        n_objects = _num_samples(X)
+        if n_objects < 2:
+            raise ValueError(f"X has n_samples={n_objects}; expected at least two objects.")
         labels = np.zeros(n_objects, dtype=int) if y is None else checked_labels(X, y)
         groups = check_groups(groups, n_objects)
         random_state = check_random_state(self.random_state)
         parts = split_into_parts(self.cv, labels, groups, random_state.randint(2**31 - 1))
         X, labels, parents, _ = resampled(self.sampler, X, labels, random_state)
-        if self.sampler is not None:
-            parts = with_copies(parts, parents)
-            table = _checked_table(features.fit(X).transform(X))
+        parts = with_copies(parts, parents)
+        table = _checked_table(features.fit(X).transform(X))
         classes, codes = np.unique(labels, return_inverse=True)
         self.classes_ = None if y is None else classes
         measured = self._measure_left_out(X, features, table, codes, parts, random_state)
@@ -387,8 +388,6 @@ def _learn_and_measure(
     return Reference(known, codes, classifier, n_neighbors).measure(others)
 
 
-def _checked_table(table: Any, min_objects: int = 0) -> np.ndarray:
+def _checked_table(table: Any) -> np.ndarray:
     """Return the features as numbers, NaN allowed."""
-    return check_array(
-        table, ensure_all_finite="allow-nan", ensure_min_samples=min_objects, dtype=np.float64
-    )
+    return check_array(table, ensure_all_finite="allow-nan", ensure_min_samples=0, dtype=np.float64)

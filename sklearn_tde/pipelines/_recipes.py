@@ -58,8 +58,8 @@ def make_lstm_pipeline(
         If the classifier has no parameter of a given name, `gridder` is no gridder, or `sampler`
         no sampler.
     ValueError
-        If there is a `sampler` and `early_stopping` is true, or the "auto" of gradient boosting:
-        its inner split would have copies of one object on both sides.
+        If there is a `sampler` and `early_stopping` is true, whose inner split would have copies
+        of one object on both sides.
 
     Examples
     --------
@@ -112,8 +112,8 @@ def make_transformer_pipeline(
         If the classifier has no parameter of a given name, `sequencer` is no sequencer, or
         `sampler` no sampler.
     ValueError
-        If there is a `sampler` and `early_stopping` is true, or the "auto" of gradient boosting:
-        its inner split would have copies of one object on both sides.
+        If there is a `sampler` and `early_stopping` is true, whose inner split would have copies
+        of one object on both sides.
 
     See Also
     --------

@@ -52,8 +52,8 @@ EARLY_RUNS = [
     ("ia", "recommended, no simulations", 1),
     ("all", "recommended, no simulations", 1),
     ("ia", "counts and duration only", 1),
-    ("ia", "reference network", 1),
-    ("all", "reference network", 1),
+    ("ia", "reference network", 3),
+    ("all", "reference network", 3),
 ]
 AGES = (5, 10, 20, 30, 50, np.inf)
 
@@ -68,7 +68,7 @@ RUNS = [
     ("ia", "lstm, five folds averaged", 3),
     ("ia", "lstm, pretrained", 3),
     ("ia", "lstm", 3),
-    ("mallorn", "trees, six bands", 1),
+    ("mallorn", "trees and vectors, six bands", 3),
     ("all", "lstm", 3),
     ("ia", "trees and lstm, labels permuted", 1),
     ("ia", "trees and lstm, others thinned", 1),
@@ -91,8 +91,8 @@ RUNS = [
     ("all", "forest, seven classes", 1),
     ("ia", "boosting", 3),
     ("all", "boosting", 3),
-    ("ia", "transformer", 1),
-    ("all", "transformer", 1),
+    ("ia", "transformer", 3),
+    ("all", "transformer", 3),
 ]
 
 
@@ -100,7 +100,7 @@ def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFr
     """Cross-validate one model once; return its predictions at both thresholds."""
     X, y = load_task(task)
     model_name, _, control = name.partition(", ")
-    if model_name in ("lstm", "trees"):
+    if model_name in ("lstm", "trees and vectors"):
         model_name, control = name, ""
     labels, cv = y, 5
     two_classes = name == "forest" or control == "two classes"

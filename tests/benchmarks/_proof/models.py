@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     HistGradientBoostingClassifier,
@@ -13,8 +14,10 @@ from sklearn.ensemble import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer
+from sklearn.svm import SVC
 
 from sklearn_tde import (
     EnsembleTransientClassifier,
@@ -160,7 +163,7 @@ def _first_date(X: pd.DataFrame) -> np.ndarray:
 
 
 def mallorn() -> EnsembleTransientClassifier:
-    """Return the model of the six bands: two kinds of trees on features with redshifts."""
+    """Return the model of the six bands: trees and support vectors on features with redshifts."""
     features = LightCurveFeatures(
         bands=("u", "g", "r", "i", "z", "y"),
         # Per-band shapes are left out: six bands share some 15 detections.
@@ -180,15 +183,23 @@ def mallorn() -> EnsembleTransientClassifier:
         rest_frame=True,
     )
     trees = {"min_samples_leaf": 2, "class_weight": "balanced"}
+    # One class against the rest: the sums over pairs of classes rank rare ones badly.
+    vectors = CalibratedClassifierCV(SVC(C=5.0, gamma=1e-3), ensemble=False)
     members = {
         "extra_trees": ExtraTreesClassifier(400, max_features=0.2, **trees),
         "forest": RandomForestClassifier(400, max_features=0.15, **trees),
+        "support_vectors": make_pipeline(
+            SimpleImputer(strategy="median", keep_empty_features=True),
+            QuantileTransformer(n_quantiles=200, output_distribution="normal"),
+            OneVsRestClassifier(vectors),
+        ),
     }
     return EnsembleTransientClassifier(
         [
             (name, make_feature_pipeline(features=features, classifier=classifier))
             for name, classifier in members.items()
         ],
+        weights=(2, 1, 1),
         verbose=0,
     )
 

@@ -30,11 +30,13 @@ _CONTROLS = (
     "features and date",
     "features without templates",
 )
+#: Models that have a comma in their name and are no controls.
+_WITH_COMMA = ("lstm", "trees and vectors")
 
 
 def is_control(model: str) -> bool:
     """Whether a model is there to show what the others have not learned."""
-    return model in _CONTROLS or (", " in model and not model.startswith(("lstm", "trees, six")))
+    return model in _CONTROLS or (", " in model and not model.startswith(_WITH_COMMA))
 
 
 def load_predictions(folder: Path) -> dict[tuple[str, str], pd.DataFrame]:
@@ -136,6 +138,8 @@ def _draw(folder: Path, task: str, models: dict[str, pd.DataFrame]) -> None:
     n_repeats = {m: t["repeat"].nunique() for m, t in three.items()}
     most = max(n_repeats.values())
     reports = {m: make_report(t, m, "prediction") for m, t in three.items() if n_repeats[m] == most}
+    by_value = sorted(reports, key=lambda m: -reports[m].pooled_.loc["average_precision", "value"])
+    reports = {m: reports[m] for m in by_value}
     if "forest" in reports and len(reports) > 1:
         display = ReportComparisonDisplay.from_reports(reports, "forest")
         display.figure_.savefig(folder / f"{task}-comparison.png", bbox_inches="tight")

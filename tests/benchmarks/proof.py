@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from _proof.early_tables import print_early_tables
 from _proof.models import make_model
-from _proof.tables import print_tables
+from _proof.tables import is_control, print_tables
 from _proof.tasks import REPOSITORY, before_and_after, load_task, thinned
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score
@@ -100,7 +100,7 @@ def run_repeat(task: str, name: str, repeat: int, jobs: int | None) -> pd.DataFr
     """Cross-validate one model once; return its predictions at both thresholds."""
     X, y = load_task(task)
     model_name, _, control = name.partition(", ")
-    if model_name in ("lstm", "trees and vectors"):
+    if not is_control(name):
         model_name, control = name, ""
     labels, cv = y, 5
     two_classes = name == "forest" or control == "two classes"
